@@ -1,0 +1,51 @@
+import { Command, CommanderError } from 'commander';
+import { exitCodeOf, reportError } from './report-error.js';
+import { VERBS } from './verbs.js';
+
+/**
+ * The program: every verb by name and summary, and only the one that is asked for loaded, so that
+ * `--help` and quick questions do not pay for Kafka, Postgres or the web server.
+ */
+export async function buildProgram(args: readonly string[]): Promise<Command> {
+  const program = new Command('truecount');
+  program
+    .description(
+      'One click count per minute that starts provisional, becomes final, and can prove itself.',
+    )
+    .version('0.1.0', '-V, --version', 'print the version')
+    .helpCommand('help [verb]', 'show how a verb is used')
+    .showHelpAfterError('(see: truecount help)')
+    .exitOverride()
+    .addHelpText('after', '\nExample:\n  $ npx truecount up --detach');
+  const asked = verbIn(args);
+  for (const verb of VERBS) {
+    if (verb.name === asked) (await verb.load()).register(program);
+    else program.command(verb.name).summary(verb.summary).allowUnknownOption();
+  }
+  return program;
+}
+
+/** The verb that is asked for: the first word, or the second after `help`. */
+function verbIn(args: readonly string[]): string | undefined {
+  const words = args.filter((arg) => !arg.startsWith('-'));
+  return words[0] === 'help' ? words[1] : words[0];
+}
+
+/** Runs the command line and returns the exit code; it never throws. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    const program = await buildProgram(args);
+    if (args.length === 0) {
+      program.outputHelp({ error: true });
+      return 2;
+    }
+    await program.parseAsync(args, { from: 'user' });
+    return typeof process.exitCode === 'number' ? process.exitCode : 0;
+  } catch (error) {
+    // Commander has printed its own words already: help and version are no errors, the rest is
+    // wrong usage.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    reportError(error, args.includes('--json'));
+    return exitCodeOf(error);
+  }
+}

@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+
+/** What a file in `verbs/` exports: it adds its command, with options, action and examples. */
+export interface VerbModule {
+  register(program: Command): void;
+}
+
+interface Verb {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<VerbModule>;
+}
+
+/** The verbs in the order of `--help`. Each is one file, loaded only when it is asked for. */
+export const VERBS: readonly Verb[] = [
+  {
+    name: 'config',
+    summary: 'what is in force, and where each value came from',
+    load: () => import('./verbs/config.js'),
+  },
+];

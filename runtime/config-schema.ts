@@ -1,0 +1,162 @@
+import Type, { type Static, type TSchema } from 'typebox';
+
+/**
+ * Every setting: its type, default and meaning. The same tree is `truecount.yaml`; the environment
+ * name of a setting is its path in capitals (`stream.flushIntervalMs` is
+ * `TRUECOUNT_STREAM_FLUSH_INTERVAL_MS`). Units are last in the name. `secret` values are masked
+ * wherever settings are shown, and can be read from a file named by the name plus `_FILE`.
+ */
+const ms = (description: string, fallback: number, minimum = 0) =>
+  Type.Integer({ description, default: fallback, minimum, maximum: Number.MAX_SAFE_INTEGER });
+const count = (description: string, fallback: number, minimum = 1) =>
+  Type.Integer({ description, default: fallback, minimum, maximum: Number.MAX_SAFE_INTEGER });
+const port = (description: string, fallback: number) =>
+  Type.Integer({ description, default: fallback, minimum: 0, maximum: 65_535 });
+const text = (description: string, fallback: string) =>
+  Type.String({ description, default: fallback, minLength: 1 });
+const absent = (description: string, options: { secret?: boolean } = {}) =>
+  Type.Optional(Type.String({ description, minLength: 1, ...options }));
+
+const HOUR_MS = 3_600_000;
+
+export const ConfigSchema = Type.Object({
+  home: text('folder of the embedded stack: data, logs, addresses', '.truecount'),
+  logLevel: Type.Union(
+    [
+      Type.Literal('debug'),
+      Type.Literal('info'),
+      Type.Literal('warn'),
+      Type.Literal('error'),
+      Type.Literal('silent'),
+    ],
+    {
+      description: 'least severity that services log: debug, info, warn, error, silent',
+      default: 'info',
+    },
+  ),
+  postgresUrl: absent('postgres://user:password@host:port/database, with sslmode= and the like', {
+    secret: true,
+  }),
+  postgresPoolSize: count('connections that one process opens at most', 10),
+  kafka: Type.Object({
+    brokers: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        description: 'host:port of the brokers to begin with',
+        minItems: 1,
+      }),
+    ),
+    clientId: text('name shown in the brokers’ logs and quotas', 'truecount'),
+    tls: Type.Object({
+      enabled: Type.Boolean({ description: 'speak TLS to the brokers', default: false }),
+      caFile: absent('PEM of the authorities to trust instead of the system’s'),
+      certFile: absent('PEM of the client certificate (mutual TLS)'),
+      keyFile: absent('PEM of the client key (mutual TLS)'),
+      servername: absent('name to expect in the brokers’ certificates, if not the host name'),
+    }),
+    sasl: Type.Object({
+      mechanism: Type.Optional(
+        Type.Union(
+          [Type.Literal('plain'), Type.Literal('scram-sha-256'), Type.Literal('scram-sha-512')],
+          { description: 'plain, scram-sha-256 or scram-sha-512; absent: no SASL' },
+        ),
+      ),
+      username: absent('SASL user'),
+      password: absent('SASL password', { secret: true }),
+    }),
+  }),
+  topics: Type.Array(Type.String({ minLength: 1, pattern: '^[a-zA-Z0-9._-]{1,249}$' }), {
+    description: 'topics of raw clicks; together they are one log',
+    default: ['clicks'],
+    minItems: 1,
+  }),
+  partitions: count('partitions of a topic that is created', 4),
+  topicRetentionMs: ms('how long a topic that is created keeps clicks', 7 * 24 * HOUR_MS, 60_000),
+  topicReplication: Type.Integer({
+    description: 'replicas of a topic that is created; -1 leaves it to the broker',
+    default: -1,
+    minimum: -1,
+    maximum: 32_767,
+  }),
+  groupId: text('consumer group of the stream', 'truecount-stream'),
+  temporalAddress: absent('host:port of the Temporal frontend'),
+  lakeUrl: absent('folder or s3:// of the lake; absent: lake/ under home'),
+  rulesFile: absent('rule set (JSON) that new hours pin; absent: the built-in one'),
+  api: Type.Object({
+    host: text('address that the API binds to', '127.0.0.1'),
+    port: port('port of the API; 0 takes a free one', 8180),
+  }),
+  metrics: Type.Object({
+    host: text('address of /metrics and /health of the services', '127.0.0.1'),
+    port: port('port of /metrics and /health of a service; 0 takes a free one', 0),
+  }),
+  stream: Type.Object({
+    workers: count('stream processes that `up` runs', 2),
+    flushIntervalMs: ms('longest time between two flushes', 1_000, 1),
+    flushClicksMax: count('clicks in one flush at most', 200_000),
+    dedupeBytesMax: count('bytes of remembered ids in one process', 512 * 1024 * 1024, 1024 * 1024),
+    outOfOrdernessMs: ms('how far the watermark stays behind the newest click', 30_000),
+    idleTimeoutMs: ms('after this long at its end a partition holds no watermark back', 30_000, 1),
+    graceMs: ms('how long after its end an hour waits before it is due to be cut', 300_000),
+    sessionTimeoutMs: ms('silence after which a worker loses its partitions', 30_000, 6_000),
+    shutdownTimeoutMs: ms('time for the last flush when a service is told to stop', 15_000, 1),
+  }),
+});
+
+type DeepReadonly<T> = T extends readonly (infer U)[]
+  ? readonly DeepReadonly<U>[]
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T;
+
+/** The resolved settings: complete, checked and frozen; times in ms, sizes in bytes. */
+export type Config = DeepReadonly<Static<typeof ConfigSchema>> & {
+  /** Absolute. */
+  readonly home: string;
+  /** Given, or the `lake` folder under home. */
+  readonly lakeUrl: string;
+};
+
+/** One leaf of the tree. */
+export interface Setting {
+  /** Path with dots, as in `stream.flushIntervalMs`. */
+  readonly key: string;
+  readonly env: string;
+  readonly schema: TSchema;
+  readonly kind: 'string' | 'integer' | 'boolean' | 'list';
+  readonly secret: boolean;
+  readonly description: string;
+  readonly fallback: unknown;
+}
+
+/** All settings in the order of the schema. */
+export const SETTINGS: readonly Setting[] = leaves(ConfigSchema.properties, '');
+
+function leaves(properties: Readonly<Record<string, TSchema>>, prefix: string): Setting[] {
+  return Object.entries(properties).flatMap(([name, schema]) => {
+    const node = schema as TSchema & {
+      type?: string;
+      properties?: Record<string, TSchema>;
+      secret?: boolean;
+      description?: string;
+      default?: unknown;
+    };
+    const key = prefix + name;
+    if (node.properties !== undefined) return leaves(node.properties, `${key}.`);
+    return [
+      {
+        key,
+        env: `TRUECOUNT_${key.replace(/([a-z])([A-Z])/g, '$1_$2').replace(/\./g, '_')}`.toUpperCase(),
+        schema,
+        kind: kindOf(node.type),
+        secret: node.secret === true,
+        description: node.description ?? '',
+        fallback: node.default,
+      },
+    ];
+  });
+}
+
+function kindOf(type: string | undefined): Setting['kind'] {
+  if (type === 'integer' || type === 'boolean') return type;
+  return type === 'array' ? 'list' : 'string';
+}
