@@ -29,7 +29,8 @@ export function createClickView(fieldCount: number): ClickView {
     adEnd: 0,
     idStart: 0,
     idEnd: 0,
-    eventMs: 0,
+    // Not 0: the engine keeps this field as an unboxed double from the start.
+    eventMs: Number.NaN,
     fieldStart: new Int32Array(fieldCount).fill(FIELD_ABSENT),
     fieldEnd: new Int32Array(fieldCount),
   };
