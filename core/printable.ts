@@ -1,0 +1,39 @@
+/**
+ * Control, format (bidi overrides, zero-width), separator and lone surrogate characters, which can
+ * move a terminal's cursor or make one text look like another; and the backslash, so that an
+ * escaped text has one reading.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\\]/gu;
+
+/** Text safe to print anywhere: what could act on a terminal is written as an escape. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (char) => {
+    if (char === '\\') return '\\\\';
+    if (char === '\n') return '\\n';
+    if (char === '\t') return '\\t';
+    return `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`;
+  });
+}
+
+/**
+ * Bytes safe to print: UTF-8 as `printable` text, and where they are not UTF-8 every byte beyond
+ * ASCII as `\xNN`. At most `bytesMax` bytes are shown, with the number left out.
+ */
+export function printableBytes(bytes: Uint8Array, bytesMax = 4096): string {
+  const shown = bytes.subarray(0, bytesMax);
+  const rest = bytes.length - shown.length;
+  return decoded(shown, rest > 0) + (rest > 0 ? `… (${String(rest)} bytes more)` : '');
+}
+
+function decoded(bytes: Uint8Array, cut: boolean): string {
+  try {
+    // Of a text that was cut, the last character may be incomplete: `stream` leaves it out.
+    return printable(
+      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, { stream: cut }),
+    );
+  } catch {
+    return Array.from(bytes, (byte) =>
+      byte < 0x80 ? printable(String.fromCharCode(byte)) : `\\x${byte.toString(16)}`,
+    ).join('');
+  }
+}

@@ -1,0 +1,54 @@
+import { CLICK_LIMITS } from './click/click.js';
+import { TruecountError } from './errors.js';
+import { RANGE_DAYS_MAX } from './range.js';
+import { fitsUtf8, isSafeText } from './text.js';
+
+/** Bounds of what one question may ask for. */
+export const QUESTION_LIMITS = {
+  windowMinutesMax: RANGE_DAYS_MAX * 24 * 60,
+  topNMax: 1_000,
+} as const;
+
+/**
+ * An `ad_id` that a click can have: 1 to 1,024 bytes of UTF-8 without control characters.
+ * @throws TruecountError `invalid_argument`: anything else would count 0 for ever
+ */
+export function parseAdId(text: string): string {
+  if (text !== '' && isSafeText(text) && fitsUtf8(text, CLICK_LIMITS.idBytesMax)) return text;
+  throw new TruecountError('invalid_argument', `no click can have this ad_id`, {
+    hint: 'an ad_id is 1 to 1,024 bytes of UTF-8 without control characters',
+    context: { parameter: 'ad_id' },
+  });
+}
+
+/**
+ * A filter as clicks are counted by it, `dimension:value`; left out means the unfiltered total, the
+ * empty filter.
+ * @throws TruecountError `invalid_argument`
+ */
+export function parseFilterId(text: string | undefined): string {
+  if (text === undefined) return '';
+  const colon = text.indexOf(':');
+  if (colon > 0 && colon < text.length - 1 && isSafeText(text) && fitsUtf8(text, 1024)) return text;
+  throw new TruecountError('invalid_argument', `filter_id is no filter: ${JSON.stringify(text)}`, {
+    hint: 'write dimension:value, as in country:US; leave it out for the total',
+    context: { parameter: 'filter_id' },
+  });
+}
+
+/**
+ * A whole number in plain digits.
+ * @throws TruecountError `invalid_argument`
+ */
+export function parseWhole(name: string, text: string, minimum: number, maximum: number): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+  if (value >= minimum && value <= maximum) return value;
+  throw new TruecountError(
+    'invalid_argument',
+    `${name} is out of bounds: ${JSON.stringify(text)}`,
+    {
+      hint: `${name} is a whole number from ${String(minimum)} to ${String(maximum)}`,
+      context: { parameter: name },
+    },
+  );
+}

@@ -1,0 +1,89 @@
+import { parseRfc3339 } from './click/timestamp.js';
+import { TruecountError } from './errors.js';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from './time.js';
+
+/** `[fromMs, toMs)` of event time, epoch milliseconds UTC. */
+export interface TimeRange {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** The longest range that one question may ask for: a reader must not scan all of history. */
+export const RANGE_DAYS_MAX = 31;
+
+const SHORT = /^(\d{4}-\d\d-\d\d)[Tt](\d\d)(?::(\d\d))?[Zz]?$/;
+const FORMS = 'write a time as 2026-11-21T10:05:00Z, 2026-11-21T10:05 or 2026-11-21T10 (UTC)';
+
+/**
+ * A point in time as people and programs write it: RFC 3339, or `2026-11-21T10` or
+ * `2026-11-21T10:05`, which are UTC. Epoch milliseconds.
+ * @param name what the time is called in the question, for the message
+ * @throws TruecountError `invalid_argument`
+ */
+export function parseTime(name: string, text: string): number {
+  const short = SHORT.exec(text);
+  const full =
+    short === null ? text : `${short[1] ?? ''}T${short[2] ?? ''}:${short[3] ?? '00'}:00Z`;
+  const ms = parseRfc3339(full);
+  if (ms !== null) return ms;
+  const plus = / \d\d:\d\d$/.test(text) ? '; in a URL a "+" is written %2B' : '';
+  throw new TruecountError('invalid_argument', `${name} is no time: ${JSON.stringify(text)}`, {
+    hint: FORMS + plus,
+    context: { parameter: name },
+  });
+}
+
+/**
+ * A point in time on a whole minute.
+ * @throws TruecountError `invalid_argument`, `invalid_range`
+ */
+export function parseMinute(name: string, text: string): number {
+  return onWhole(name, text, MINUTE_MS, 'minute');
+}
+
+/**
+ * A range of whole minutes.
+ * @throws TruecountError `invalid_argument` where one end is no time, `invalid_range` where the
+ * range is empty, not on whole minutes, or longer than RANGE_DAYS_MAX
+ */
+export function parseMinuteRange(from: string, to: string): TimeRange {
+  return bounded(parseMinute('from', from), parseMinute('to', to));
+}
+
+/** A range of whole hours; errors as for `parseMinuteRange`. */
+export function parseHourRange(from: string, to: string): TimeRange {
+  return bounded(onWhole('from', from, HOUR_MS, 'hour'), onWhole('to', to, HOUR_MS, 'hour'));
+}
+
+/** `2026-11-21T10:05:00Z`; milliseconds only where there are any. */
+export function formatTime(ms: number): string {
+  return new Date(ms).toISOString().replace('.000Z', 'Z');
+}
+
+function onWhole(name: string, text: string, unitMs: number, unit: string): number {
+  const ms = parseTime(name, text);
+  if (ms % unitMs === 0) return ms;
+  const floor = Math.floor(ms / unitMs) * unitMs;
+  throw new TruecountError('invalid_range', `${name} is not on a whole ${unit}: ${text}`, {
+    hint: `use ${formatTime(floor)} or ${formatTime(floor + unitMs)}`,
+    context: { parameter: name },
+  });
+}
+
+function bounded(fromMs: number, toMs: number): TimeRange {
+  if (fromMs >= toMs) {
+    throw new TruecountError(
+      'invalid_range',
+      `from (${formatTime(fromMs)}) is not before to (${formatTime(toMs)})`,
+      { hint: 'a range is [from, to): to is the first minute that is not in it' },
+    );
+  }
+  if (toMs - fromMs > RANGE_DAYS_MAX * DAY_MS) {
+    throw new TruecountError(
+      'invalid_range',
+      `the range is longer than ${String(RANGE_DAYS_MAX)} days`,
+      { hint: `ask for at most ${String(RANGE_DAYS_MAX)} days at a time and add up the answers` },
+    );
+  }
+  return { fromMs, toMs };
+}
