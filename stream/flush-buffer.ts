@@ -1,0 +1,214 @@
+import { MINUTES_PER_HOUR } from '../core/time.js';
+import type { CauseRow, FlushBody, LateRow, QuarantineRow } from '../store/flush-body.js';
+import { CellBuffer } from './cell-buffer.js';
+import type { FilterTable } from './compiled-rules.js';
+import type { ByteInterner } from './interner.js';
+import type { PartitionHour, PartitionState } from './partition-state.js';
+import { PositionLog } from './position-log.js';
+
+/** What is buffered of one (partition, hour). */
+interface Group {
+  readonly state: PartitionState;
+  readonly hour: PartitionHour;
+  readonly counted: Int32Array;
+  readonly duplicate: Int32Array;
+  readonly late: Int32Array;
+}
+
+/** Texts of the integers in the buffer. */
+export interface Texts {
+  readonly ads: ByteInterner;
+  readonly filters: FilterTable;
+}
+
+const NONE = new Int32Array(MINUTES_PER_HOUR);
+
+/**
+ * Everything since the last commit. Nothing in here is true before the commit: a click counted here
+ * may still be late, and the whole buffer is thrown away when the fence refuses it.
+ */
+export class FlushBuffer {
+  readonly cells = new CellBuffer();
+  readonly counted: PositionLog;
+  readonly late: PositionLog;
+  quarantine: QuarantineRow[] = [];
+  quarantineBytes = 0;
+  causes: CauseRow[] = [];
+  private groups: Group[] = [];
+
+  constructor(private readonly width: number) {
+    this.counted = new PositionLog(width);
+    this.late = new PositionLog(width);
+  }
+
+  /** The group of a (partition, hour), opened at its first click since the last commit. */
+  groupOf(state: PartitionState, hour: PartitionHour): number {
+    if (hour.group >= 0) return hour.group;
+    hour.group = this.groups.length;
+    this.groups.push({
+      state,
+      hour,
+      counted: new Int32Array(MINUTES_PER_HOUR),
+      duplicate: new Int32Array(MINUTES_PER_HOUR),
+      late: new Int32Array(MINUTES_PER_HOUR),
+    });
+    return hour.group;
+  }
+
+  group(index: number): Group {
+    return this.groups[index]!;
+  }
+
+  /** Hours with counted clicks of `states`, ascending. */
+  countedHours(states: ReadonlySet<PartitionState>): number[] {
+    const hours = new Set<number>();
+    for (const group of this.groups) {
+      if (!group.hour.cut && states.has(group.state)) hours.add(group.hour.hourMs);
+    }
+    return [...hours].sort((a, b) => a - b);
+  }
+
+  /** Clicks and other records buffered. */
+  get size(): number {
+    return this.counted.size + this.late.size + this.quarantine.length;
+  }
+
+  /** After a commit of `states`, or when everything is thrown away (then all of them are given). */
+  clear(states: ReadonlySet<PartitionState>): void {
+    this.cells.clear();
+    this.counted.clear();
+    this.late.clear();
+    this.quarantine = [];
+    this.quarantineBytes = 0;
+    this.causes = this.causes.filter((row) => !hasSlot(states, row.slot));
+    for (const group of this.groups) group.hour.group = -1;
+    this.groups = [];
+  }
+
+  /**
+   * What to write, now that it is known which hours are cut: the cells of a cut hour are left out
+   * and its clicks are late instead. Partitions that are not in `states` were lost meanwhile and
+   * are left out altogether.
+   */
+  body(states: ReadonlySet<PartitionState>, cutHours: ReadonlySet<number>, texts: Texts): FlushBody {
+    const live = this.groups.map((g) => states.has(g.state));
+    const turned = this.groups.map((g) => !g.hour.cut && cutHours.has(g.hour.hourMs));
+    return {
+      cells: this.cellRows(live, turned, texts),
+      late: this.lateRows(live, turned, texts),
+      quarantine: this.quarantine.filter((row) => hasSlot(states, row.slot)),
+      losses: [...states].flatMap((state) => state.losses),
+      causes: this.causes.filter((row) => hasSlot(states, row.slot)).concat(rebuildCauses(states)),
+      ranges: [...states].map((state) => this.range(state, turned)),
+      minutes: this.groups.flatMap((g, i) => {
+        if (!live[i]) return [];
+        const { hour, duplicate } = g;
+        const counted = turned[i] ? NONE : g.counted;
+        const late = turned[i] ? sum(g.late, g.counted) : g.late;
+        const row = { hourMs: hour.hourMs, slot: g.state.slot };
+        return [{ ...row, counted, duplicate, late, filtered: NONE }];
+      }),
+    };
+  }
+
+  private range(state: PartitionState, turned: readonly boolean[]): FlushBody['ranges'][number] {
+    let turnedLate = 0;
+    this.groups.forEach((g, i) => {
+      if (turned[i] && g.state === state) for (const n of g.counted) turnedLate += n;
+    });
+    return {
+      slot: state.slot,
+      epoch: state.epoch,
+      fromOffset: state.committedOffset,
+      toOffset: state.position,
+      ...state.fates,
+      counted: state.fates.counted - turnedLate,
+      late: state.fates.late + turnedLate,
+      filtered: 0,
+    };
+  }
+
+  private cellRows(
+    live: readonly boolean[],
+    turned: readonly boolean[],
+    { ads, filters }: Texts,
+  ): FlushBody['cells'] {
+    const { cells } = this;
+    const n = cells.rows;
+    const column = (): Int32Array => new Int32Array(n);
+    const rows = {
+      hoursMs: new Float64Array(n),
+      filters: { bytes: filters.texts.text(), starts: column(), ends: column() },
+      ads: { bytes: ads.text(), starts: column(), ends: column() },
+      slots: column(),
+      counts: cells.counts(),
+    };
+    const all = live.every(Boolean) && !turned.some(Boolean);
+    if (!all) rows.counts = new Int32Array(n * MINUTES_PER_HOUR);
+    let out = 0;
+    for (let row = 0; row < n; row++) {
+      const index = cells.groupOf(row);
+      if (!live[index] || turned[index]) continue;
+      const group = this.groups[index]!;
+      rows.hoursMs[out] = group.hour.hourMs;
+      rows.slots[out] = group.state.slot;
+      const filter = cells.filterOf(row);
+      rows.filters.starts[out] = filters.texts.start(filter);
+      rows.filters.ends[out] = filters.texts.end(filter);
+      const ad = cells.adOf(row);
+      rows.ads.starts[out] = ads.start(ad);
+      rows.ads.ends[out] = ads.end(ad);
+      if (!all) {
+        const from = row * MINUTES_PER_HOUR;
+        const counts = cells.counts().subarray(from, from + MINUTES_PER_HOUR);
+        rows.counts.set(counts, out * MINUTES_PER_HOUR);
+      }
+      out++;
+    }
+    return { rows: out, ...rows };
+  }
+
+  private lateRows(live: readonly boolean[], turned: readonly boolean[], texts: Texts): LateRow[] {
+    const rows: LateRow[] = [];
+    const collect = (log: PositionLog, wanted: (group: number) => boolean): void => {
+      for (let i = 0; i < log.size; i++) {
+        const index = log.group(i);
+        if (!wanted(index)) continue;
+        const group = this.groups[index]!;
+        const filters: string[] = [];
+        for (let d = 0; d < this.width; d++) {
+          const filter = log.filter(i, d);
+          if (filter >= 0) filters.push(texts.filters.texts.toString(filter));
+        }
+        rows.push({
+          hourMs: group.hour.hourMs,
+          slot: group.state.slot,
+          offset: log.offset(i),
+          minute: log.minute(i),
+          adId: texts.ads.toString(log.ad(i)),
+          filters,
+        });
+      }
+    };
+    collect(this.late, (index) => live[index]!);
+    if (turned.some(Boolean)) collect(this.counted, (index) => live[index]! && turned[index]!);
+    return rows;
+  }
+}
+
+function hasSlot(states: ReadonlySet<PartitionState>, slot: number): boolean {
+  for (const state of states) if (state.slot === slot) return true;
+  return false;
+}
+
+function sum(a: Int32Array, b: Int32Array): Int32Array {
+  return a.map((value, i) => value + b[i]!);
+}
+
+function rebuildCauses(states: ReadonlySet<PartitionState>): CauseRow[] {
+  return [...states].flatMap(({ slot, rebuildLost }) =>
+    rebuildLost === null
+      ? []
+      : [{ slot, hourMs: null, cause: 'rebuild_loss' as const, detail: rebuildLost }],
+  );
+}

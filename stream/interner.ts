@@ -1,0 +1,122 @@
+/**
+ * Byte strings as small integers: the hot path compares and combines ids, and the text is looked
+ * at again only when a flush is written. Ids are dense from 0 in order of first sight.
+ */
+import { hash128 } from './hash128.js';
+
+const NO_SEED = new Int32Array(4);
+
+export class ByteInterner {
+  private arena: Uint8Array = new Uint8Array(4096);
+  private used = 0;
+  private starts = new Int32Array(256);
+  /** Four hash words per id: see `wordsAt`. */
+  private hashes = new Int32Array(256 * 4);
+  private table = new Int32Array(512).fill(-1);
+  private count = 0;
+  private readonly scratch = new Int32Array(4);
+
+  constructor(private readonly seeds: Int32Array = NO_SEED) {}
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** Bytes of text held; the owner clears the interner when this passes its bound. */
+  get bytes(): number {
+    return this.used + this.starts.byteLength + this.hashes.byteLength + this.table.byteLength;
+  }
+
+  intern(source: Uint8Array, start: number, end: number): number {
+    const scratch = this.scratch;
+    hash128(source, start, end, this.seeds, 0, scratch, 0);
+    const mask = this.table.length - 1;
+    let at = scratch[0]! & mask;
+    for (;;) {
+      const id = this.table[at]!;
+      if (id < 0) return this.insert(at, source, start, end);
+      if (this.hashes[id * 4] === scratch[0] && this.equals(id, source, start, end)) return id;
+      at = (at + 1) & mask;
+    }
+  }
+
+  /** The four hash words of an id, as seeds for a further hash: `words()[wordsAt(id)…]`. */
+  words(): Int32Array {
+    return this.hashes;
+  }
+
+  wordsAt(id: number): number {
+    return id * 4;
+  }
+
+  start(id: number): number {
+    return this.starts[id]!;
+  }
+
+  end(id: number): number {
+    return this.starts[id + 1]!;
+  }
+
+  /** Where `start` and `end` point into. Changes when text is added. */
+  text(): Uint8Array {
+    return this.arena;
+  }
+
+  toString(id: number): string {
+    return Buffer.from(this.arena.buffer, this.start(id), this.end(id) - this.start(id)).toString();
+  }
+
+  clear(): void {
+    this.used = 0;
+    this.count = 0;
+    this.table.fill(-1);
+  }
+
+  private equals(id: number, source: Uint8Array, start: number, end: number): boolean {
+    let at = this.starts[id]!;
+    if (this.starts[id + 1]! - at !== end - start) return false;
+    const arena = this.arena;
+    for (let i = start; i < end; i++) if (arena[at++] !== source[i]) return false;
+    return true;
+  }
+
+  private insert(at: number, source: Uint8Array, start: number, end: number): number {
+    const id = this.count++;
+    if (id + 2 > this.starts.length) this.growIds();
+    const length = end - start;
+    if (this.used + length > this.arena.length) this.growArena(length);
+    this.arena.set(source.subarray(start, end), this.used);
+    this.starts[id] = this.used;
+    this.used += length;
+    this.starts[id + 1] = this.used;
+    this.hashes.set(this.scratch, id * 4);
+    this.table[at] = id;
+    if (this.count * 2 > this.table.length) this.growTable();
+    return id;
+  }
+
+  private growIds(): void {
+    const starts = new Int32Array(this.starts.length * 2);
+    starts.set(this.starts);
+    this.starts = starts;
+    const hashes = new Int32Array(this.hashes.length * 2);
+    hashes.set(this.hashes);
+    this.hashes = hashes;
+  }
+
+  private growArena(extra: number): void {
+    const arena = new Uint8Array(Math.max(this.arena.length * 2, this.used + extra));
+    arena.set(this.arena);
+    this.arena = arena;
+  }
+
+  private growTable(): void {
+    this.table = new Int32Array(this.table.length * 2).fill(-1);
+    const mask = this.table.length - 1;
+    for (let id = 0; id < this.count; id++) {
+      let at = this.hashes[id * 4]! & mask;
+      while (this.table[at]! >= 0) at = (at + 1) & mask;
+      this.table[at] = id;
+    }
+  }
+}

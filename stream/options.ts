@@ -1,0 +1,26 @@
+import type pg from 'pg';
+import type { RuleSet } from '../core/rules/rule-set.js';
+
+/** What a stream worker needs to know; times in ms, sizes in bytes. */
+export interface StreamOptions {
+  /** Name of this process, for people: shown as the owner of partitions. */
+  readonly owner: string;
+  readonly postgres: pg.ClientConfig;
+  /** The rule set that new hours pin; absent: the one in force in Postgres. */
+  readonly ruleSet?: RuleSet;
+  /** Longest time between two flushes while the worker keeps up. */
+  readonly flushIntervalMs: number;
+  /** Records in one flush at most. */
+  readonly flushClicksMax: number;
+  /** Bytes of remembered ids; past it the oldest hour's memory is given up with a named cause. */
+  readonly dedupeBytesMax: number;
+}
+
+/** Rows of 60 counts in one flush at most: 240 bytes each here, and about 5 µs each in Postgres. */
+export const FLUSH_ROWS_MAX = 250_000;
+/** Raw bytes of quarantined records in one flush at most. */
+export const FLUSH_QUARANTINE_BYTES_MAX = 16 * 1024 * 1024;
+/** While behind, a flush waits this much longer: more clicks fold into one row. */
+export const CATCH_UP_FACTOR = 4;
+/** A flush waits at least this many times the last one's duration: at most a fifth is flushing. */
+export const FLUSH_SHARE = 4;

@@ -1,0 +1,38 @@
+import {
+  CATCH_UP_FACTOR,
+  FLUSH_QUARANTINE_BYTES_MAX,
+  FLUSH_ROWS_MAX,
+  FLUSH_SHARE,
+} from './options.js';
+
+export interface Load {
+  /** Since the last flush. */
+  readonly elapsedMs: number;
+  readonly lastFlushMs: number;
+  readonly records: number;
+  readonly rows: number;
+  readonly quarantineBytes: number;
+  /** Records that the log holds beyond what was read. */
+  readonly lag: number;
+}
+
+/**
+ * When to flush. Sizes bound memory whatever happens; time bounds staleness. A worker that keeps up
+ * flushes every `flushIntervalMs`; one that is far behind serves nobody by small flushes and folds
+ * longer; and where Postgres is slow, flushes become fewer and larger by themselves.
+ */
+export function flushIsDue(
+  load: Load,
+  limits: { readonly flushIntervalMs: number; readonly flushClicksMax: number },
+): boolean {
+  if (
+    load.records >= limits.flushClicksMax ||
+    load.rows >= FLUSH_ROWS_MAX ||
+    load.quarantineBytes >= FLUSH_QUARANTINE_BYTES_MAX
+  ) {
+    return true;
+  }
+  const behind = load.lag > limits.flushClicksMax;
+  const intervalMs = limits.flushIntervalMs * (behind ? CATCH_UP_FACTOR : 1);
+  return load.elapsedMs >= Math.max(intervalMs, FLUSH_SHARE * load.lastFlushMs);
+}

@@ -1,0 +1,330 @@
+import { TruecountError } from '../core/errors.js';
+import { flush } from '../store/flush.js';
+import type { FlushHead, FlushOutcome } from '../store/flush.js';
+import { loadHours, loadOverflows } from '../store/hours.js';
+import { reportPositions, takePartition } from '../store/progress.js';
+import type { Assignment } from '../store/progress.js';
+import { activateRuleSet, activeRuleSet, loadRuleSets } from '../store/rule-sets.js';
+import type { StoredRuleSet } from '../store/rule-sets.js';
+import type { Logger } from 'pino';
+import type pg from 'pg';
+import { Counter } from './counter.js';
+import { Database } from './database.js';
+import { giveUpOldestHours, memoryOf } from './dedupe-bound.js';
+import { decodeRecordSet } from './kafka/record-batch.js';
+import { partitionKey } from './log-source.js';
+import type { FetchedBatch, LogSource, LogSourceHandler, TopicPartition } from './log-source.js';
+import type { StreamMetrics } from './metrics.js';
+import { Mutex } from './mutex.js';
+import type { StreamOptions } from './options.js';
+import { flushIsDue } from './pacing.js';
+import { PartitionState } from './partition-state.js';
+
+/** How often a worker looks whether a flush is due although nothing arrives. */
+const TICK_MS = 100;
+/** How often partitions without new records renew their lease. */
+const REPORT_MS = 1_000;
+
+/**
+ * One stream process: owns partitions of the log under the fence, counts, and flushes counts and
+ * position in one transaction. Everything it believes is thrown away when the fence refuses it,
+ * and rebuilt from Postgres and the log.
+ */
+export class StreamWorker implements LogSourceHandler {
+  private readonly states = new Map<string, PartitionState>();
+  private counter: Counter | null = null;
+  private active: StoredRuleSet | null = null;
+  private readonly mutex = new Mutex();
+  private readonly database: Database;
+  private readonly seeds = crypto.getRandomValues(new Int32Array(4));
+  private ticker: NodeJS.Timeout | null = null;
+  private tickWaits = false;
+  private lastFlushAtMs = performance.now();
+  private lastFlushMs = 0;
+  private lastReportAtMs = 0;
+
+  constructor(
+    private readonly source: LogSource,
+    private readonly options: StreamOptions,
+    private readonly metrics: StreamMetrics,
+    private readonly log: Logger,
+  ) {
+    this.database = new Database(
+      { connection: options.postgres, applicationName: `truecount-stream ${options.owner}` },
+      log,
+      () => {
+        metrics.retries.inc();
+      },
+    );
+  }
+
+  /** Counts until `stop`. Rejects on an error that trying again cannot mend. */
+  async run(): Promise<void> {
+    const failed = new Promise<never>((_, reject) => {
+      this.ticker = setInterval(() => {
+        if (this.tickWaits) return;
+        this.tickWaits = true;
+        this.mutex
+          .run(() => this.tick())
+          .catch(reject)
+          .finally(() => {
+            this.tickWaits = false;
+          });
+      }, TICK_MS);
+    });
+    await Promise.race([this.source.run(this), failed]);
+  }
+
+  /** A last flush, then leaves the group. */
+  async stop(): Promise<void> {
+    if (this.ticker !== null) clearInterval(this.ticker);
+    await this.source.close();
+    await this.mutex.run(() => this.flush());
+    await this.database.close();
+  }
+
+  assigned(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>> {
+    return this.mutex.run(async () => {
+      const owned = new Set(partitions.map(partitionKey));
+      for (const key of this.states.keys()) if (!owned.has(key)) this.states.delete(key);
+      await this.database.run('taking partitions', (client) => this.take(client, partitions));
+      this.log.info({ partitions: [...owned] }, 'partitions assigned');
+      return new Map([...this.states].map(([key, state]) => [key, state.position]));
+    });
+  }
+
+  revoking(): Promise<void> {
+    return this.mutex.run(() => this.flush());
+  }
+
+  batch(batch: FetchedBatch): Promise<void> {
+    return this.mutex.run(async () => {
+      const state = this.states.get(partitionKey(batch));
+      const { counter } = this;
+      if (state === undefined || counter === null) return;
+      if (!this.continues(state, batch)) return;
+      counter.open(state, batch.logStartOffset);
+      const end = decodeRecordSet(batch, state.position, counter);
+      if (end > state.position) state.skipTo(end, batch.logStartOffset);
+      state.logEndOffset = batch.logEndOffset;
+      state.atEnd = state.position >= batch.logEndOffset;
+      this.boundMemory(counter);
+      if (this.flushDue()) await this.flush();
+    });
+  }
+
+  atEnd(tp: TopicPartition, offset: number, logStartOffset: number): void {
+    const state = this.states.get(partitionKey(tp));
+    if (state === undefined) return;
+    if (logStartOffset > state.position) state.skipTo(logStartOffset, logStartOffset);
+    if (offset < state.position) return;
+    state.logEndOffset = offset;
+    state.atEnd = true;
+  }
+
+  /** False if the batch is not what follows; throws if the log is not the one we counted. */
+  private continues(state: PartitionState, batch: FetchedBatch): boolean {
+    if (batch.logEndOffset < state.committedOffset) {
+      throw new TruecountError(
+        'log_went_backwards',
+        `${batch.topic}/${String(batch.partition)} ends at ${String(batch.logEndOffset)}, but ` +
+          `${String(state.committedOffset)} offsets of it are counted: the topic was recreated or truncated`,
+        { hint: 'count the new topic under another name; truecount never counts an offset twice' },
+      );
+    }
+    const jumped = batch.fetchedOffset > state.position;
+    if (jumped && batch.logStartOffset <= state.position) {
+      this.source.seek(batch, state.position);
+      return false;
+    }
+    return true;
+  }
+
+  private async take(client: pg.Client, partitions: readonly TopicPartition[]): Promise<void> {
+    const sorted = [...partitions].sort(
+      (a, b) => Number(a.topic > b.topic) - Number(a.topic < b.topic) || a.partition - b.partition,
+    );
+    const taken: [TopicPartition, Assignment][] = [];
+    for (const tp of sorted) {
+      const assignment = await takePartition(client, tp.topic, tp.partition, this.options.owner);
+      taken.push([tp, assignment]);
+      const state = this.states.get(partitionKey(tp));
+      const untouched =
+        state?.epoch === assignment.epoch - 1 && state.committedOffset === assignment.nextOffset;
+      if (untouched) state.epoch = assignment.epoch;
+      else this.states.delete(partitionKey(tp));
+    }
+    const counter = await this.prepareCounter(client);
+    const overflows = await loadOverflows(client);
+    for (const [tp, assignment] of taken) {
+      if (this.states.has(partitionKey(tp))) continue;
+      const given = overflows.filter((o) => o.slot === assignment.slot).map((o) => o.hourMs);
+      this.states.set(partitionKey(tp), new PartitionState(tp, assignment, new Set(given)));
+    }
+    counter.learn(await loadHours(client), this.states.values());
+  }
+
+  /** A counter that knows the rule sets of all hours; a new one starts with nothing believed. */
+  private async prepareCounter(client: pg.Client): Promise<Counter> {
+    const { ruleSet } = this.options;
+    this.active ??= await (ruleSet === undefined
+      ? activeRuleSet(client)
+      : activateRuleSet(client, ruleSet));
+    const pins = new Set((await loadHours(client)).map((hour) => hour.pin));
+    if (this.counter?.knows(pins) === true) return this.counter;
+    this.states.clear();
+    this.counter = new Counter({
+      active: this.active,
+      pinned: await loadRuleSets(client, [...pins]),
+      seeds: this.seeds,
+    });
+    return this.counter;
+  }
+
+  private flushDue(): boolean {
+    const { counter } = this;
+    if (counter === null) return false;
+    let lag = 0;
+    for (const state of this.states.values()) {
+      lag += Math.max(0, (state.logEndOffset ?? 0) - state.position);
+    }
+    return flushIsDue(
+      {
+        elapsedMs: performance.now() - this.lastFlushAtMs,
+        lastFlushMs: this.lastFlushMs,
+        records: counter.buffer.size,
+        rows: counter.buffer.cells.rows,
+        quarantineBytes: counter.buffer.quarantineBytes,
+        lag,
+      },
+      this.options,
+    );
+  }
+
+  private async flush(): Promise<void> {
+    const { counter } = this;
+    const moved = new Set([...this.states.values()].filter((state) => state.moved));
+    if (counter === null || moved.size === 0) return;
+    const head = this.head(counter, moved);
+    const startedAtMs = performance.now();
+    const outcome = await this.database.run('a flush', (client) =>
+      flush(client, head, (states) => {
+        for (const { hourMs, pin } of states) {
+          if (head.countedHours.includes(hourMs) && pin !== this.builtWith(counter, hourMs)) {
+            return null;
+          }
+        }
+        const cutHours = new Set(states.filter((s) => s.cut).map((s) => s.hourMs));
+        return counter.buffer.body(moved, cutHours, counter.texts);
+      }),
+    );
+    this.lastFlushMs = performance.now() - startedAtMs;
+    this.lastFlushAtMs = performance.now();
+    await this.settle(counter, moved, outcome);
+  }
+
+  private builtWith(counter: Counter, hourMs: number): string {
+    return counter.pins.get(hourMs) ?? this.active!.hash;
+  }
+
+  private head(counter: Counter, moved: ReadonlySet<PartitionState>): FlushHead {
+    const asked = new Set<number>();
+    for (const state of this.states.values()) {
+      for (const hour of state.hours.values()) if (!hour.cut) asked.add(hour.hourMs);
+    }
+    return {
+      moves: [...moved]
+        .sort((a, b) => a.slot - b.slot)
+        .map((state) => ({
+          slot: state.slot,
+          epoch: state.epoch,
+          oldOffset: state.committedOffset,
+          newOffset: state.position,
+          rebuildFrom: state.rebuildFrom(),
+          maxEventMs: Number.isFinite(state.maxEventMs) ? state.maxEventMs : null,
+          logEndOffset: state.logEndOffset,
+          atEnd: state.atEnd,
+        })),
+      countedHours: counter.buffer.countedHours(moved),
+      askedHours: [...asked],
+      pin: this.active!.hash,
+    };
+  }
+
+  private async settle(
+    counter: Counter,
+    moved: ReadonlySet<PartitionState>,
+    outcome: FlushOutcome,
+  ): Promise<void> {
+    if (outcome.kind !== 'committed') {
+      if (outcome.kind === 'refused') this.metrics.refused.inc();
+      this.log.warn({ outcome: outcome.kind }, 'flush refused: state thrown away, joining again');
+      this.throwAway();
+      return;
+    }
+    this.metrics.flushSeconds.observe(this.lastFlushMs / 1000);
+    this.metrics.flushRows.observe(counter.buffer.cells.rows);
+    this.observe(counter, moved);
+    counter.committed(moved);
+    counter.learn(outcome.states, this.states.values());
+    await this.source.reportCommitted(
+      new Map([...moved].map((state) => [partitionKey(state), state.committedOffset])),
+    );
+  }
+
+  private throwAway(): void {
+    this.states.clear();
+    this.counter = null;
+    // Not awaited: joining again waits for the handler that we are in.
+    this.source.rejoin().catch((error: unknown) => {
+      this.log.error({ err: error }, 'could not join the group again');
+    });
+  }
+
+  private boundMemory(counter: Counter): void {
+    const given = giveUpOldestHours(this.states.values(), this.options.dedupeBytesMax);
+    for (const cause of given) {
+      counter.buffer.causes.push(cause);
+      this.metrics.overflow.inc();
+      this.log.error(cause, 'dedupe memory of an hour given up: its live count may be too high');
+    }
+  }
+
+  private async tick(): Promise<void> {
+    if (this.flushDue()) await this.flush();
+    if (performance.now() - this.lastReportAtMs < REPORT_MS) return;
+    this.lastReportAtMs = performance.now();
+    const quiet = [...this.states.values()].filter((state) => !state.moved);
+    if (quiet.length === 0) return;
+    const reports = quiet.map((state) => ({
+      slot: state.slot,
+      epoch: state.epoch,
+      nextOffset: state.committedOffset,
+      logEndOffset: state.logEndOffset,
+      atEnd: state.atEnd && !state.rebuilding,
+    }));
+    const ours = await this.database.run('a position report', (client) =>
+      reportPositions(client, reports),
+    );
+    if (!ours) this.throwAway();
+  }
+
+  private observe(counter: Counter, moved: ReadonlySet<PartitionState>): void {
+    const { metrics } = this;
+    for (const state of moved) {
+      const labels = { topic: state.topic, partition: state.partition };
+      for (const [fate, n] of Object.entries(state.fates)) metrics.records.inc({ fate }, Number(n));
+      metrics.lost.inc(state.fates.lost);
+      metrics.lag.set(labels, Math.max(0, (state.logEndOffset ?? 0) - state.position));
+      if (Number.isFinite(state.maxEventMs)) {
+        metrics.maxEventSeconds.set(labels, state.maxEventMs / 1000);
+      }
+      for (const loss of state.losses) this.log.error(loss, 'offsets of the log were never read');
+    }
+    for (const row of counter.buffer.quarantine) metrics.quarantined.inc({ reason: row.reason });
+    const memory = memoryOf(this.states.values());
+    metrics.dedupeBytes.set(memory.bytes);
+    metrics.dedupeIds.set(memory.ids);
+    metrics.rebuilding.set([...this.states.values()].filter((s) => s.rebuilding).length);
+  }
+}
