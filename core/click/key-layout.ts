@@ -1,9 +1,9 @@
-/** What a key is wanted for: one of the three required keys, or ROLE_FIELD + index of a field. */
-export const NO_ROLE = -1;
-export const ROLE_EVENT = 0;
-export const ROLE_AD = 1;
-export const ROLE_TIME = 2;
-export const ROLE_FIELD = 3;
+/** What a key is wanted for: nothing, one of the required three, or SLOT_FIELD + a field's index. */
+export const UNWANTED = 0;
+export const SLOT_EVENT = 1;
+export const SLOT_AD = 2;
+export const SLOT_TIME = 3;
+export const SLOT_FIELD = 4;
 
 /** Longest learned token, in words of 4 bytes, and the number of members learned. */
 const TOKEN_WORDS = 16;
@@ -16,21 +16,21 @@ const TOKEN_BYTES_MIN = 4;
  * byte of the value (`"ad_id":`), spaces included, compared in words of 4 bytes.
  */
 export class KeyLayout {
+  /** Per member: the length of its token (0: nothing learned) and the slot of its key. */
+  readonly lengths = new Int32Array(MEMBERS_MAX);
+  readonly slots = new Int32Array(MEMBERS_MAX);
   private readonly names: readonly Uint8Array[];
   private readonly words = new Int32Array(MEMBERS_MAX * TOKEN_WORDS);
   /** The last four bytes of each token, which overlap its other words. */
   private readonly tails = new Int32Array(MEMBERS_MAX);
-  /** 0: nothing learned. */
-  private readonly lengths = new Int32Array(MEMBERS_MAX);
-  private readonly roles = new Int32Array(MEMBERS_MAX);
 
-  /** `wanted[role]` is the name of the key with that role; names are all different. */
+  /** Names of the keys with a slot, from SLOT_EVENT on; all different. */
   constructor(wanted: readonly string[]) {
     const encoder = new TextEncoder();
     this.names = wanted.map((name) => encoder.encode(name));
   }
 
-  /** Whether the learned token of this member stands at `i`, with a value's byte after it. */
+  /** Whether the learned token of this member stands at `i`, with a byte of the value after it. */
   matches(member: number, data: DataView, i: number, end: number): boolean {
     if (member >= MEMBERS_MAX) return false;
     const length = this.lengths[member] as number;
@@ -43,44 +43,27 @@ export class KeyLayout {
     return data.getInt32(last, true) === this.tails[member];
   }
 
-  lengthOf(member: number): number {
-    return this.lengths[member] as number;
-  }
-
-  roleOf(member: number): number {
-    return this.roles[member] as number;
-  }
-
-  /** Remembers `[i, end)`, a token of plain ASCII with valid syntax; returns the key's role. */
-  learn(member: number, bytes: Uint8Array, data: DataView, i: number, end: number): number {
-    const role = this.roleOfToken(bytes, i, end);
+  /** Remembers `[i, end)`, a token of plain ASCII with valid syntax whose key has this slot. */
+  learn(member: number, slot: number, data: DataView, i: number, end: number): void {
+    if (member >= MEMBERS_MAX) return;
     const length = end - i;
-    if (member >= MEMBERS_MAX) return role;
-    if (length < TOKEN_BYTES_MIN || length > TOKEN_WORDS * 4) {
-      this.lengths[member] = 0;
-      return role;
-    }
+    this.lengths[member] = length < TOKEN_BYTES_MIN || length > TOKEN_WORDS * 4 ? 0 : length;
+    if (this.lengths[member] === 0) return;
     let word = member * TOKEN_WORDS;
     for (let k = i; k < end - 4; k += 4) this.words[word++] = data.getInt32(k, true);
     this.tails[member] = data.getInt32(end - 4, true);
-    this.lengths[member] = length;
-    this.roles[member] = role;
-    return role;
+    this.slots[member] = slot;
   }
 
-  private roleOfToken(bytes: Uint8Array, i: number, end: number): number {
-    let start = i;
-    while (bytes[start] !== 0x22) start++;
-    start++;
-    let stop = start;
-    while (stop < end && bytes[stop] !== 0x22) stop++;
-    for (let role = 0; role < this.names.length; role++) {
-      const name = this.names[role] as Uint8Array;
-      if (name.length !== stop - start) continue;
+  /** The slot of the key `[i, end)`. */
+  slotOf(bytes: Uint8Array, i: number, end: number): number {
+    for (let n = 0; n < this.names.length; n++) {
+      const name = this.names[n] as Uint8Array;
+      if (name.length !== end - i) continue;
       let k = 0;
-      while (k < name.length && bytes[start + k] === name[k]) k++;
-      if (k === name.length) return role;
+      while (k < name.length && bytes[i + k] === name[k]) k++;
+      if (k === name.length) return n + 1;
     }
-    return NO_ROLE;
+    return UNWANTED;
   }
 }

@@ -10,6 +10,8 @@ const UPPER_Z = 0x5a;
 
 /** Digits of an epoch in ms from 2001-09-09 to 2286: the whole accepted range but two years. */
 const EPOCH_DIGITS = 13;
+/** The rest are six: each half stays in 31 bits. */
+const EPOCH_HIGH_DIGITS = 7;
 
 /**
  * Reads timestamps from bytes by arithmetic: `YYYY-MM-DDTHH:MM:SS[.fraction]Z` and epoch ms. After
@@ -39,16 +41,22 @@ export class TimeScanner {
     return length === 20 || this.readFraction(bytes, i + 19, end - 1);
   }
 
-  /** Epoch milliseconds; `[i, end)` are the digits. */
+  /** Epoch milliseconds; `[i, end)` is a JSON number. */
   readEpoch(bytes: Uint8Array, i: number, end: number): boolean {
-    if (end - i !== EPOCH_DIGITS || bytes[i] === 0x30) return false;
+    if (end - i !== EPOCH_DIGITS) return false;
     let high = 0;
-    for (let k = i; k < i + 7; k++) high = high * 10 + (bytes[k] as number) - 0x30;
     let low = 0;
-    for (let k = i + 7; k < end; k++) low = low * 10 + (bytes[k] as number) - 0x30;
+    let others = 0;
+    for (let k = 0; k < EPOCH_DIGITS; k++) {
+      const digit = (bytes[i + k] as number) - 0x30;
+      // Negative for a byte below a digit, and for one above it.
+      others |= digit | (9 - digit);
+      if (k < EPOCH_HIGH_DIGITS) high = high * 10 + digit;
+      else low = low * 10 + digit;
+    }
     this.hourMs = high * 1_000_000;
     this.restMs = low;
-    return true;
+    return others >= 0;
   }
 
   private readHour(bytes: Uint8Array, data: DataView, i: number): boolean {

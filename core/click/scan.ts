@@ -1,7 +1,7 @@
 import { TruecountError } from '../errors.js';
 import { CLICK_LIMITS } from './click.js';
 import { FRAMING_BYTES, FRAMING_MAGIC } from './parse.js';
-import { KeyLayout, NO_ROLE, ROLE_AD, ROLE_EVENT, ROLE_FIELD, ROLE_TIME } from './key-layout.js';
+import { KeyLayout, SLOT_AD, SLOT_EVENT, SLOT_FIELD, SLOT_TIME, UNWANTED } from './key-layout.js';
 import { UNUSUAL, skipSpace, skipString, skipValue } from './scan-json.js';
 import { TimeScanner } from './scan-time.js';
 import { EVENT_MS_END, EVENT_MS_MIN } from './timestamp.js';
@@ -16,7 +16,7 @@ export type ScanVerdict = typeof CLICK | typeof FALLBACK;
 
 /** One bit of a word for each key that is wanted: event_id, ad_id, timestamp and the fields. */
 const FIELDS_MAX = 28;
-const ALL_REQUIRED = (1 << ROLE_EVENT) | (1 << ROLE_AD) | (1 << ROLE_TIME);
+const REQUIRED_SLOTS = (1 << SLOT_EVENT) | (1 << SLOT_AD) | (1 << SLOT_TIME);
 
 const SPACE = 0x20;
 const QUOTE = 0x22;
@@ -38,7 +38,12 @@ export class ClickScanner {
   private readonly time = new TimeScanner();
   private source: Uint8Array = new Uint8Array(0);
   private data: DataView = new DataView(new ArrayBuffer(0));
+  /** Per slot, of the record in hand: its value's range, or FIELD_ABSENT or FIELD_OTHER. */
+  private readonly starts: Int32Array;
+  private readonly ends: Int32Array;
+  /** One bit for each slot met in the record in hand. */
   private seen = 0;
+  private valueAt = 0;
 
   /** @throws TruecountError invalid_argument for a field that comes twice or is an id or time. */
   constructor(fields: readonly string[]) {
@@ -52,6 +57,8 @@ export class ClickScanner {
     }
     this.layout = new KeyLayout(wanted);
     this.fieldCount = fields.length;
+    this.starts = new Int32Array(SLOT_FIELD + fields.length);
+    this.ends = new Int32Array(SLOT_FIELD + fields.length);
   }
 
   /**
@@ -70,15 +77,10 @@ export class ClickScanner {
     const framed = bytes[start] === FRAMING_MAGIC;
     const open = skipSpace(bytes, framed ? start + FRAMING_BYTES : start, end);
     if (open >= end || bytes[open] !== OPEN_BRACE) return FALLBACK;
-    for (let f = 0; f < this.fieldCount; f++) view.fieldStart[f] = FIELD_ABSENT;
-    this.seen = 0;
-    const close = this.members(bytes, open, end, view);
-    if (close === UNUSUAL || skipSpace(bytes, close + 1, end) !== end) return FALLBACK;
-    if ((this.seen & ALL_REQUIRED) !== ALL_REQUIRED) return FALLBACK;
-    const eventMs = this.time.hourMs + this.time.restMs;
-    if (eventMs < EVENT_MS_MIN || eventMs >= EVENT_MS_END) return FALLBACK;
-    if (eventMs > appendMs + CLICK_LIMITS.futureMsMax) return FALLBACK;
-    view.eventMs = eventMs;
+    const after = this.members(bytes, open, end);
+    if (after === UNUSUAL || (after < end && skipSpace(bytes, after, end) < end)) return FALLBACK;
+    if (!this.takeIds(view) || !this.takeTime(bytes, appendMs, view)) return FALLBACK;
+    this.takeFields(view);
     view.source = bytes;
     return CLICK;
   }
@@ -88,100 +90,112 @@ export class ClickScanner {
     this.data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** From the index of `{` to that of the `}` that closes it. */
-  private members(bytes: Uint8Array, open: number, end: number, view: ClickView): number {
-    const layout = this.layout;
-    const data = this.data;
+  /**
+   * Notes where the value of each wanted key is; `open` is the index of `{`. Returns the index
+   * after the `}` that closes it.
+   */
+  private members(bytes: Uint8Array, open: number, end: number): number {
+    const { layout, data, starts, ends } = this;
+    let seen = 0;
     let at = open;
     for (let member = 0; ; member++) {
-      let role: number;
-      let i: number;
-      if (layout.matches(member, data, at + 1, end)) {
-        role = layout.roleOf(member);
-        i = at + 1 + layout.lengthOf(member);
-        if ((bytes[i] as number) <= SPACE) i = skipSpace(bytes, i, end);
-        if (i >= end) return UNUSUAL;
-      } else {
-        i = this.valueStart(bytes, at + 1, end);
-        if (i === UNUSUAL) return UNUSUAL;
-        role = layout.learn(member, bytes, data, at + 1, i);
-      }
-      i = this.value(bytes, i, end, role, view);
+      const known = layout.matches(member, data, at + 1, end);
+      const slot = known
+        ? (layout.slots[member] as number)
+        : this.learn(bytes, at + 1, end, member);
+      if (slot === UNUSUAL) return UNUSUAL;
+      const bit = slot === UNWANTED ? 0 : 1 << slot;
+      if ((seen & bit) !== 0) return UNUSUAL;
+      seen |= bit;
+      let i = known ? at + 1 + (layout.lengths[member] as number) : this.valueAt;
+      if ((bytes[i] as number) <= SPACE) i = skipSpace(bytes, i, end);
+      if (i < end && bytes[i] === QUOTE) {
+        const close = plainEnd(bytes, data, i + 1, end);
+        starts[slot] = i + 1;
+        ends[slot] = close;
+        if (close < end && bytes[close] === QUOTE) i = close + 1;
+        else i = slot === UNWANTED ? skipString(bytes, i + 1, end) : UNUSUAL;
+      } else i = this.otherValue(bytes, i, end, slot);
       if (i === UNUSUAL) return UNUSUAL;
-      if (i < end && bytes[i] !== COMMA && bytes[i] !== CLOSE_BRACE) i = skipSpace(bytes, i, end);
+      if (i < end && bytes[i] !== COMMA) i = skipSpace(bytes, i, end);
       if (i >= end) return UNUSUAL;
-      if (bytes[i] === CLOSE_BRACE) return i;
-      if (bytes[i] !== COMMA) return UNUSUAL;
+      if (bytes[i] !== COMMA) {
+        this.seen = seen;
+        return bytes[i] === CLOSE_BRACE ? i + 1 : UNUSUAL;
+      }
       at = i;
     }
   }
 
-  /** Reads a key the slow way: from after `{` or `,` to the first byte of the value. */
-  private valueStart(bytes: Uint8Array, from: number, end: number): number {
-    let i = skipSpace(bytes, from, end);
-    if (i >= end || bytes[i] !== QUOTE) return UNUSUAL;
-    const close = plainEnd(bytes, this.data, i + 1, end);
+  /**
+   * Reads a key the slow way, from after `{` or `,`, and remembers it. Returns its slot and sets
+   * `valueAt` to the first byte of the value.
+   */
+  private learn(bytes: Uint8Array, from: number, end: number, member: number): number {
+    const open = skipSpace(bytes, from, end);
+    if (open >= end || bytes[open] !== QUOTE) return UNUSUAL;
+    const close = plainEnd(bytes, this.data, open + 1, end);
     if (close >= end || bytes[close] !== QUOTE) return UNUSUAL;
-    i = skipSpace(bytes, close + 1, end);
-    if (i >= end || bytes[i] !== COLON) return UNUSUAL;
-    i = skipSpace(bytes, i + 1, end);
-    return i < end ? i : UNUSUAL;
+    const colon = skipSpace(bytes, close + 1, end);
+    if (colon >= end || bytes[colon] !== COLON) return UNUSUAL;
+    this.valueAt = skipSpace(bytes, colon + 1, end);
+    if (this.valueAt >= end) return UNUSUAL;
+    const slot = this.layout.slotOf(bytes, open + 1, close);
+    this.layout.learn(member, slot, this.data, from, this.valueAt);
+    return slot;
   }
 
-  /** Takes or skips the value that starts at `i`; returns the index after it. */
-  private value(bytes: Uint8Array, i: number, end: number, role: number, view: ClickView): number {
-    if (role !== NO_ROLE) {
-      const bit = 1 << role;
-      if ((this.seen & bit) !== 0) return UNUSUAL;
-      this.seen |= bit;
-    }
-    if (bytes[i] === QUOTE) return this.stringValue(bytes, i + 1, end, role, view);
-    if (role === ROLE_TIME) return this.epochValue(bytes, i, end);
-    if (role === ROLE_EVENT || role === ROLE_AD) return UNUSUAL;
-    if (role !== NO_ROLE && bytes[i] !== LOWER_N) view.fieldStart[role - ROLE_FIELD] = FIELD_OTHER;
-    return skipValue(bytes, i, end, 1);
+  /** A value that is no string: notes where an epoch is, or what it makes of a field. */
+  private otherValue(bytes: Uint8Array, i: number, end: number, slot: number): number {
+    if (slot === SLOT_EVENT || slot === SLOT_AD) return UNUSUAL;
+    const after = skipValue(bytes, i, end, 1);
+    this.starts[slot] = slot === SLOT_TIME ? i : bytes[i] === LOWER_N ? FIELD_ABSENT : FIELD_OTHER;
+    this.ends[slot] = after;
+    return after;
   }
 
-  private stringValue(
-    bytes: Uint8Array,
-    from: number,
-    end: number,
-    role: number,
-    view: ClickView,
-  ): number {
-    const close = plainEnd(bytes, this.data, from, end);
-    if (close >= end || bytes[close] !== QUOTE) {
-      return role === NO_ROLE ? skipString(bytes, from, end) : UNUSUAL;
+  private takeIds(view: ClickView): boolean {
+    if ((this.seen & REQUIRED_SLOTS) !== REQUIRED_SLOTS) return false;
+    view.adStart = this.starts[SLOT_AD] as number;
+    view.adEnd = this.ends[SLOT_AD] as number;
+    view.idStart = this.starts[SLOT_EVENT] as number;
+    view.idEnd = this.ends[SLOT_EVENT] as number;
+    const adBytes = view.adEnd - view.adStart;
+    const idBytes = view.idEnd - view.idStart;
+    const max = CLICK_LIMITS.idBytesMax;
+    return adBytes > 0 && adBytes <= max && idBytes > 0 && idBytes <= max;
+  }
+
+  private takeTime(bytes: Uint8Array, appendMs: number, view: ClickView): boolean {
+    const time = this.time;
+    const from = this.starts[SLOT_TIME] as number;
+    const to = this.ends[SLOT_TIME] as number;
+    const quoted = bytes[from - 1] === QUOTE;
+    if (!(quoted ? time.readText(bytes, this.data, from, to) : time.readEpoch(bytes, from, to))) {
+      return false;
     }
-    if (role >= ROLE_FIELD) {
-      setField(view, role - ROLE_FIELD, from, close);
-    } else if (role === ROLE_TIME) {
-      if (!this.time.readText(bytes, this.data, from, close)) return UNUSUAL;
-    } else if (role !== NO_ROLE) {
-      if (close === from || close - from > CLICK_LIMITS.idBytesMax) return UNUSUAL;
-      if (role === ROLE_AD) {
-        view.adStart = from;
-        view.adEnd = close;
-      } else {
-        view.idStart = from;
-        view.idEnd = close;
+    const eventMs = time.hourMs + time.restMs;
+    view.eventMs = eventMs;
+    return (
+      eventMs >= EVENT_MS_MIN &&
+      eventMs < EVENT_MS_END &&
+      eventMs <= appendMs + CLICK_LIMITS.futureMsMax
+    );
+  }
+
+  private takeFields(view: ClickView): void {
+    for (let f = 0; f < this.fieldCount; f++) {
+      const slot = SLOT_FIELD + f;
+      let start = (this.seen & (1 << slot)) === 0 ? FIELD_ABSENT : (this.starts[slot] as number);
+      if (start >= 0) {
+        const end = this.ends[slot] as number;
+        if (start === end) start = FIELD_ABSENT;
+        else if (end - start > CLICK_LIMITS.dimensionBytesMax) start = FIELD_OTHER;
+        view.fieldEnd[f] = end;
       }
+      view.fieldStart[f] = start;
     }
-    return close + 1;
   }
-
-  private epochValue(bytes: Uint8Array, from: number, end: number): number {
-    let i = from;
-    while (i < end && (bytes[i] as number) >= 0x30 && (bytes[i] as number) <= 0x39) i++;
-    return this.time.readEpoch(bytes, from, i) ? i : UNUSUAL;
-  }
-}
-
-function setField(view: ClickView, field: number, start: number, end: number): void {
-  if (start === end) return;
-  const fits = end - start <= CLICK_LIMITS.dimensionBytesMax;
-  view.fieldStart[field] = fits ? start : FIELD_OTHER;
-  view.fieldEnd[field] = end;
 }
 
 /**
