@@ -1,7 +1,7 @@
+import { crc32c } from '@node-rs/crc32';
 import { TruecountError } from '../../core/errors.js';
 import type { FetchedBatch } from '../log-source.js';
 import { decompress } from './compression.js';
-import { crc32c } from './crc32c.js';
 
 /*
  * Layout of a record batch, magic 2 (KIP-98; kafka.apache.org/documentation/#recordbatch):
@@ -80,7 +80,7 @@ export function decodeRecordSet(
     const end = batchEnd(set, at);
     if (end === 0) return nextOffset;
     const batch = readHeader(set, at, end);
-    if (verifyCrc && crc32c(bytes, at + ATTRIBUTES_AT, end) !== bytes.readUInt32BE(at + CRC_AT)) {
+    if (verifyCrc && !hasItsChecksum(bytes, at, end)) {
       throw corrupt(set, batch.baseOffset, 'its CRC-32C does not match');
     }
     if (batch.nextOffset > fromOffset) {
@@ -196,6 +196,10 @@ function controlType(set: RecordSet, batch: BatchHeader): number {
     throw corrupt(set, batch.baseOffset, 'its control record has no type');
   }
   return set.recordSet.readInt16BE(cursor.at + 2);
+}
+
+function hasItsChecksum(bytes: Buffer, at: number, end: number): boolean {
+  return crc32c(bytes.subarray(at + ATTRIBUTES_AT, end)) === bytes.readUInt32BE(at + CRC_AT);
 }
 
 function deliver(
