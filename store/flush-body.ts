@@ -1,27 +1,7 @@
 import type pg from 'pg';
-import {
-  encodeInt4Array,
-  encodeInt8Array,
-  encodeTextArray,
-  encodeTimestamptzArray,
-} from './pg-array.js';
-
-/** Byte ranges of `bytes`, one per row. */
-export interface TextColumn {
-  readonly bytes: Uint8Array;
-  readonly starts: Int32Array;
-  readonly ends: Int32Array;
-}
-
-/** Rows of live cells: `counts` holds 60 minute counts per row, to be added. */
-export interface CellRows {
-  readonly rows: number;
-  readonly hoursMs: Float64Array;
-  readonly filters: TextColumn;
-  readonly ads: TextColumn;
-  readonly slots: Int32Array;
-  readonly counts: Int32Array;
-}
+import { addCells } from './live-cells.js';
+import type { CellRows } from './live-cells.js';
+import { encodeInt4Array, encodeInt8Array, encodeTimestamptzArray } from './pg-array.js';
 
 export interface LateRow {
   readonly hourMs: number;
@@ -100,26 +80,6 @@ export async function writeFlushBody(client: pg.Client, body: FlushBody): Promis
   if (body.quarantine.length > 0) await addQuarantine(client, body.quarantine);
   if (body.losses.length > 0) await addLosses(client, body.losses);
   if (body.causes.length > 0) await addCauses(client, body.causes);
-}
-
-async function addCells(client: pg.Client, cells: CellRows): Promise<void> {
-  const n = cells.rows;
-  await client.query({
-    name: 'add_cells',
-    text: `insert into live_cells as l (hour, filter, ad_id, slot, counts)
-      select t.hour, t.filter, t.ad_id, t.slot, ($5::int4[])[(t.i - 1) * 60 + 1 : t.i * 60]
-        from unnest($1::timestamptz[], $2::text[], $3::text[], $4::int4[])
-             with ordinality as t (hour, filter, ad_id, slot, i)
-      on conflict (hour, filter, ad_id, slot)
-      do update set counts = add_minutes(l.counts, excluded.counts)`,
-    values: [
-      encodeTimestamptzArray(cells.hoursMs, n),
-      encodeTextArray(cells.filters.bytes, cells.filters.starts, cells.filters.ends, n),
-      encodeTextArray(cells.ads.bytes, cells.ads.starts, cells.ads.ends, n),
-      encodeInt4Array(cells.slots, n),
-      encodeInt4Array(cells.counts, n * 60),
-    ],
-  });
 }
 
 async function addRanges(client: pg.Client, ranges: readonly RangeFates[]): Promise<void> {

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { TruecountError } from '../core/errors.js';
-import { hashRuleSet, parseRuleSet } from '../core/rules/rule-set.js';
+import { hashRuleSet, parseRuleSet, ruleSetBody } from '../core/rules/rule-set.js';
 import type { RuleSet } from '../core/rules/rule-set.js';
 
 /** A rule set with the hash that hours pin. */
@@ -17,7 +17,7 @@ export async function activateRuleSet(
   const hash = hashRuleSet(ruleSet);
   await client.query(
     'insert into rule_sets (hash, body) values ($1, $2) on conflict (hash) do nothing',
-    [hash, JSON.stringify(ruleSet)],
+    [hash, ruleSetBody(ruleSet)],
   );
   await client.query(
     `insert into active_rule_set (hash) values ($1)

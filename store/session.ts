@@ -28,6 +28,8 @@ export async function openSession(options: SessionOptions): Promise<pg.Client> {
     lock_timeout: SESSION_LIMITS.lockTimeoutMs,
     idle_in_transaction_session_timeout: SESSION_LIMITS.idleInTransactionMs,
     statement_timeout: SESSION_LIMITS.statementTimeoutMs,
+    // A custom plan would copy the array parameters of a flush into itself as constants.
+    options: '-c plan_cache_mode=force_generic_plan',
   });
   // Without a listener a lost connection would end the process; the next query reports it.
   client.on('error', () => undefined);

@@ -41,7 +41,7 @@ export interface HoursAnswer {
 // Due: the watermark has passed the hour's end by the grace; or every partition is owned and read to
 // its end and the clock is past the end by grace and idle timeout (then no watermark need come).
 const SQL = `
-  with mark as (
+  with mark as materialized (
     select head.publication, global_watermark_ms() as watermark_ms, s.grace_ms, s.idle_timeout_ms,
            (select coalesce(bool_and(w.owned and p.at_end_since is not null), false)
               from partition_watermarks(now()) w join stream_progress p using (slot)) as at_end

@@ -20,10 +20,11 @@ export interface TopAnswer extends TimeRange {
   readonly ads: readonly { readonly adId: string; readonly count: number }[];
 }
 
-// The rows of one hour and filter are neighbours in the primary key: one index range per hour. Every
-// row is added up once (`offset 0` keeps the sum from being worked out again for `having`).
+// The rows of one hour and filter are neighbours in the primary key. The inner `offset 0` makes the
+// plan one index range per hour, whatever the statistics say; the outer one makes each row be added up
+// once, and not again for `having`.
 const SQL = `
-  with mark as (
+  with mark as materialized (
     select publication, global_watermark_ms() as watermark_ms from ledger_head
   ), span as (
     select mark.*, range_to, range_to - $2::integer * interval '1 minute' as range_from
@@ -40,7 +41,9 @@ const SQL = `
         from (
           select c.ad_id, clicks_between(c.counts, s.first, s.last) as clicks
             from hour_slices(span.range_from, span.range_to) s
-            join live_cells c on c.hour = s.hour and c.filter = $3
+           cross join lateral (
+             select ad_id, counts from live_cells where hour = s.hour and filter = $3 offset 0
+           ) c
           offset 0
         ) cell
        group by cell.ad_id
