@@ -75,7 +75,7 @@ export async function readTopAds(reader: Reader, question: TopQuestion): Promise
     question.topN,
   ]);
   const [first] = rows;
-  if (first?.range_from == null || first.range_to === null) {
+  if (!first?.range_from || !first.range_to) {
     throw new TruecountError('not_ready', 'there is no watermark yet, so no default for at', {
       hint: 'give at, or wait until every partition of the log has been read from',
     });

@@ -1,0 +1,62 @@
+import Type, { type Static } from 'typebox';
+import { parseAdId, parseFilterId } from '../../core/question.js';
+import { formatTime, parseMinuteRange } from '../../core/range.js';
+import { readAggregatedCount } from '../../store/read/aggregated-count.js';
+import type { Reader } from '../../store/read/connection.js';
+import { CountSchema, StateSchema, TimeSchema } from '../schemas.js';
+
+/** The question as it is asked, over HTTP or on the command line. */
+export interface CountAsked {
+  readonly ad_id: string;
+  readonly from: string;
+  readonly to: string;
+  readonly filter_id?: string | undefined;
+  readonly as_of?: number | undefined;
+}
+
+export const CountDocument = Type.Object(
+  {
+    ad_id: Type.String(),
+    from: TimeSchema,
+    to: TimeSchema,
+    filter_id: Type.Optional(Type.String()),
+    count: CountSchema,
+    state: StateSchema,
+    revision: Type.Integer({ minimum: 0, description: '0: no generation serves any minute of it' }),
+    final_until: Type.Union([TimeSchema, Type.Null()], {
+      description: 'minutes before it are final; null: none is',
+    }),
+    late_pending: Type.Integer({
+      minimum: 0,
+      description: 'late clicks recorded and not yet examined: an upper bound of what may be added',
+    }),
+    as_of: Type.Integer({ minimum: 0, description: 'the publication number that was read' }),
+  },
+  { description: 'the clicks on one ad in a range of minutes' },
+);
+
+/**
+ * Answers how often an ad was clicked in a range.
+ * @throws TruecountError `invalid_argument`, `invalid_range`, `not_found` (as_of) and those of a read
+ */
+export async function answerCount(
+  reader: Reader,
+  asked: CountAsked,
+): Promise<Static<typeof CountDocument>> {
+  const adId = parseAdId(asked.ad_id);
+  const filter = parseFilterId(asked.filter_id);
+  const range = parseMinuteRange(asked.from, asked.to);
+  const found = await readAggregatedCount(reader, { ...range, adId, filter, asOf: asked.as_of });
+  return {
+    ad_id: adId,
+    from: formatTime(range.fromMs),
+    to: formatTime(range.toMs),
+    ...(filter === '' ? {} : { filter_id: filter }),
+    count: found.count,
+    state: found.state,
+    revision: found.revision,
+    final_until: null,
+    late_pending: found.latePending,
+    as_of: found.asOf,
+  };
+}

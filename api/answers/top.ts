@@ -1,0 +1,57 @@
+import Type, { type Static } from 'typebox';
+import { parseFilterId } from '../../core/question.js';
+import { formatTime, parseMinute } from '../../core/range.js';
+import type { Reader } from '../../store/read/connection.js';
+import { readTopAds } from '../../store/read/top-ads.js';
+import { CountSchema, StateSchema, TimeSchema } from '../schemas.js';
+
+/** The question as it is asked, over HTTP or on the command line. Its numbers are in bounds. */
+export interface TopAsked {
+  /** Minutes. */
+  readonly window_size: number;
+  readonly top_n: number;
+  readonly at?: string | undefined;
+  readonly filter_id?: string | undefined;
+}
+
+export const TopDocument = Type.Object(
+  {
+    window_size: Type.Integer({ minimum: 1, description: 'minutes' }),
+    from: TimeSchema,
+    to: TimeSchema,
+    filter_id: Type.Optional(Type.String()),
+    state: StateSchema,
+    as_of: Type.Integer({ minimum: 0, description: 'the publication number that was read' }),
+    ads: Type.Array(Type.Object({ ad_id: Type.String(), count: CountSchema }), {
+      description: 'most clicks first; equal ones by ad_id, bytewise; ads without clicks left out',
+    }),
+  },
+  { description: 'the most clicked ads of a window' },
+);
+
+/**
+ * Answers which ads were clicked most in the window that ends at `at`.
+ * @throws TruecountError `invalid_argument`, `invalid_range`, `not_ready` (no watermark) and those
+ * of a read
+ */
+export async function answerTop(
+  reader: Reader,
+  asked: TopAsked,
+): Promise<Static<typeof TopDocument>> {
+  const filter = parseFilterId(asked.filter_id);
+  const found = await readTopAds(reader, {
+    windowMinutes: asked.window_size,
+    topN: asked.top_n,
+    atMs: asked.at === undefined ? undefined : parseMinute('at', asked.at),
+    filter,
+  });
+  return {
+    window_size: asked.window_size,
+    from: formatTime(found.fromMs),
+    to: formatTime(found.toMs),
+    ...(filter === '' ? {} : { filter_id: filter }),
+    state: found.state,
+    as_of: found.asOf,
+    ads: found.ads.map(({ adId, count }) => ({ ad_id: adId, count })),
+  };
+}

@@ -1,0 +1,73 @@
+import swagger from '@fastify/swagger';
+import Fastify, { LogController, type FastifyBaseLogger } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
+import type { Migration } from '../store/migrate.js';
+import { measure } from './metrics.js';
+import { sendProblem, unknownRoute } from './problem.js';
+import { aggregatedCountRoute } from './routes/aggregated-count.js';
+import { healthLiveRoute } from './routes/health-live.js';
+import { healthReadyRoute } from './routes/health-ready.js';
+import { hoursRoute } from './routes/hours.js';
+import { metricsRoute } from './routes/metrics.js';
+import { openapiRoute } from './routes/openapi.js';
+import { popularAdsRoute } from './routes/popular-ads.js';
+import type { Api, TypeBoxProvider } from './type-provider.js';
+
+export interface ApiParts {
+  readonly pool: pg.Pool;
+  /** The schema that this release reads; /health/ready compares. */
+  readonly migrations: readonly Migration[];
+  /** Left out: nothing is logged. */
+  readonly log?: FastifyBaseLogger;
+}
+
+/** An ad_id of 1,024 bytes is 3,072 characters percent-encoded; longer ones get a clear refusal. */
+const PARAM_CHARACTERS_MAX = 8 * 1024;
+
+/** The query service: all routes on one pool, not listening yet. The pool stays the caller's. */
+export async function createApi({ pool, migrations, log }: ApiParts): Promise<Api> {
+  const api = Fastify({
+    ...(log === undefined ? {} : { loggerInstance: log }),
+    // Requests are counted in the metrics; the log is for what went wrong.
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
+    bodyLimit: 1024,
+    requestTimeout: 30_000,
+    // A parameter that no schema knows is refused, not removed: a misspelt one must not be ignored.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
+    frameworkErrors: sendProblem,
+  }).withTypeProvider<TypeBoxProvider>();
+
+  api.setErrorHandler(sendProblem);
+  api.setNotFoundHandler((request, reply) => {
+    sendProblem(unknownRoute(request), request, reply);
+  });
+  api.addHook('onSend', async (_request, reply) => {
+    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  });
+  const registry = measure(api, pool);
+  await api.register(swagger, { openapi: DOCUMENT });
+
+  aggregatedCountRoute(api, pool);
+  popularAdsRoute(api, pool);
+  hoursRoute(api, pool);
+  healthLiveRoute(api);
+  healthReadyRoute(api, pool, migrations);
+  metricsRoute(api, registry);
+  openapiRoute(api);
+  await api.ready();
+  return api;
+}
+
+const DOCUMENT = {
+  openapi: '3.1.0',
+  info: {
+    title: 'truecount',
+    description:
+      'One click count per minute that starts provisional, becomes final, and can prove itself.',
+    version: '0.1.0',
+    license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+  },
+};

@@ -1,0 +1,20 @@
+import Type from 'typebox';
+import type { Reader } from '../../store/read/connection.js';
+import { HoursDocument, answerHours } from '../answers/hours.js';
+import { FromSchema, PROBLEM_RESPONSES, ToSchema } from '../schemas.js';
+import type { Api } from '../type-provider.js';
+
+const schema = {
+  summary: 'State, rule set, cut and late clicks of each hour',
+  operationId: 'hours',
+  querystring: Type.Object(
+    { from: Type.Optional(FromSchema), to: Type.Optional(ToSchema) },
+    { additionalProperties: false },
+  ),
+  response: { 200: HoursDocument, ...PROBLEM_RESPONSES },
+};
+
+/** `GET /hours` */
+export function hoursRoute(api: Api, reader: Reader): void {
+  api.get('/hours', { schema }, async (request) => answerHours(reader, request.query));
+}
