@@ -14,9 +14,8 @@ export const CLICK = 0;
 export const FALLBACK = 1;
 export type ScanVerdict = typeof CLICK | typeof FALLBACK;
 
-/** One bit of a word for each key that is wanted: event_id, ad_id, timestamp and the fields. */
-const FIELDS_MAX = 28;
-const REQUIRED_SLOTS = (1 << SLOT_EVENT) | (1 << SLOT_AD) | (1 << SLOT_TIME);
+/** Records until the marks of `seenIn` are wiped: before they leave 31 bits. */
+const SERIALS = 2 ** 30;
 
 const SPACE = 0x20;
 const QUOTE = 0x22;
@@ -41,24 +40,26 @@ export class ClickScanner {
   /** Per slot, of the record in hand: its value's range, or FIELD_ABSENT or FIELD_OTHER. */
   private readonly starts: Int32Array;
   private readonly ends: Int32Array;
-  /** One bit for each slot met in the record in hand. */
-  private seen = 0;
+  /** Per slot, the serial number of the last record that had its key. */
+  private readonly seenIn: Int32Array;
+  private serial = 0;
   private valueAt = 0;
 
   /** @throws TruecountError invalid_argument for a field that comes twice or is an id or time. */
   constructor(fields: readonly string[]) {
     const wanted = ['event_id', 'ad_id', 'timestamp', ...fields];
-    if (fields.length > FIELDS_MAX || new Set(wanted).size < wanted.length) {
+    if (new Set(wanted).size < wanted.length) {
       throw new TruecountError(
         'invalid_argument',
-        `a scanner needs at most ${String(FIELDS_MAX)} different dimension fields, none of them ` +
-          `event_id, ad_id or timestamp; got ${fields.join(', ')}`,
+        'dimension fields must differ from each other and from event_id, ad_id and timestamp: ' +
+          fields.join(', '),
       );
     }
     this.layout = new KeyLayout(wanted);
     this.fieldCount = fields.length;
     this.starts = new Int32Array(SLOT_FIELD + fields.length);
     this.ends = new Int32Array(SLOT_FIELD + fields.length);
+    this.seenIn = new Int32Array(SLOT_FIELD + fields.length);
   }
 
   /**
@@ -77,8 +78,10 @@ export class ClickScanner {
     const framed = bytes[start] === FRAMING_MAGIC;
     const open = skipSpace(bytes, framed ? start + FRAMING_BYTES : start, end);
     if (open >= end || bytes[open] !== OPEN_BRACE) return FALLBACK;
+    this.nextSerial();
     const after = this.members(bytes, open, end);
     if (after === UNUSUAL || (after < end && skipSpace(bytes, after, end) < end)) return FALLBACK;
+    if (!this.hasRequired()) return FALLBACK;
     if (!this.takeIds(view) || !this.takeTime(bytes, appendMs, view)) return FALLBACK;
     this.takeFields(view);
     view.source = bytes;
@@ -90,13 +93,25 @@ export class ClickScanner {
     this.data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
+  private nextSerial(): void {
+    if (++this.serial < SERIALS) return;
+    this.seenIn.fill(0);
+    this.serial = 1;
+  }
+
+  private hasRequired(): boolean {
+    const { seenIn, serial } = this;
+    return (
+      seenIn[SLOT_EVENT] === serial && seenIn[SLOT_AD] === serial && seenIn[SLOT_TIME] === serial
+    );
+  }
+
   /**
    * Notes where the value of each wanted key is; `open` is the index of `{`. Returns the index
    * after the `}` that closes it.
    */
   private members(bytes: Uint8Array, open: number, end: number): number {
-    const { layout, data, starts, ends } = this;
-    let seen = 0;
+    const { layout, data, starts, ends, seenIn, serial } = this;
     let at = open;
     for (let member = 0; ; member++) {
       const known = layout.matches(member, data, at + 1, end);
@@ -104,9 +119,8 @@ export class ClickScanner {
         ? (layout.slots[member] as number)
         : this.learn(bytes, at + 1, end, member);
       if (slot === UNUSUAL) return UNUSUAL;
-      const bit = slot === UNWANTED ? 0 : 1 << slot;
-      if ((seen & bit) !== 0) return UNUSUAL;
-      seen |= bit;
+      if (seenIn[slot] === serial && slot !== UNWANTED) return UNUSUAL;
+      seenIn[slot] = serial;
       let i = known ? at + 1 + (layout.lengths[member] as number) : this.valueAt;
       if ((bytes[i] as number) <= SPACE) i = skipSpace(bytes, i, end);
       if (i < end && bytes[i] === QUOTE) {
@@ -119,10 +133,7 @@ export class ClickScanner {
       if (i === UNUSUAL) return UNUSUAL;
       if (i < end && bytes[i] !== COMMA) i = skipSpace(bytes, i, end);
       if (i >= end) return UNUSUAL;
-      if (bytes[i] !== COMMA) {
-        this.seen = seen;
-        return bytes[i] === CLOSE_BRACE ? i + 1 : UNUSUAL;
-      }
+      if (bytes[i] !== COMMA) return bytes[i] === CLOSE_BRACE ? i + 1 : UNUSUAL;
       at = i;
     }
   }
@@ -155,7 +166,6 @@ export class ClickScanner {
   }
 
   private takeIds(view: ClickView): boolean {
-    if ((this.seen & REQUIRED_SLOTS) !== REQUIRED_SLOTS) return false;
     view.adStart = this.starts[SLOT_AD] as number;
     view.adEnd = this.ends[SLOT_AD] as number;
     view.idStart = this.starts[SLOT_EVENT] as number;
@@ -186,7 +196,8 @@ export class ClickScanner {
   private takeFields(view: ClickView): void {
     for (let f = 0; f < this.fieldCount; f++) {
       const slot = SLOT_FIELD + f;
-      let start = (this.seen & (1 << slot)) === 0 ? FIELD_ABSENT : (this.starts[slot] as number);
+      const seen = this.seenIn[slot] === this.serial;
+      let start = seen ? (this.starts[slot] as number) : FIELD_ABSENT;
       if (start >= 0) {
         const end = this.ends[slot] as number;
         if (start === end) start = FIELD_ABSENT;
