@@ -101,6 +101,23 @@ describe('docs/reference/configuration.md', () => {
   });
 });
 
+describe('docs/reference/metrics.md', () => {
+  it('lists exactly the metrics of the services, with their help', () => {
+    const sources = ['api', 'runtime', 'stream'].flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: true })
+        .filter((name) => String(name).endsWith('.ts'))
+        .map((name) => readFileSync(join(ROOT, folder, String(name)), 'utf8')),
+    );
+    const defined = sources
+      .flatMap((text) => [...text.matchAll(/name: '(truecount_\w+)',\s+help: '([^']*)'/g)])
+      .map((match) => [match[1], match[2]]);
+    const documented = tableRows('docs/reference/metrics.md')
+      .filter(([name]) => name?.startsWith('truecount_'))
+      .map(([name, , , meaning]) => [name, meaning]);
+    expect(documented.sort()).toEqual(defined.sort());
+  });
+});
+
 describe('ARCHITECTURE.md', () => {
   it('allows each folder exactly the imports that lint allows', async () => {
     const documented = tableRows('ARCHITECTURE.md')
