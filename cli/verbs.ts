@@ -18,4 +18,19 @@ export const VERBS: readonly Verb[] = [
     summary: 'what is in force, and where each value came from',
     load: () => import('./verbs/config.js'),
   },
+  {
+    name: 'query',
+    summary: 'counts and most clicked ads, as the API answers them',
+    load: () => import('./verbs/query.js'),
+  },
+  {
+    name: 'hours',
+    summary: 'state, rule set, cut and late clicks of each hour',
+    load: () => import('./verbs/hours.js'),
+  },
+  {
+    name: 'quarantine',
+    summary: 'records that were no clicks',
+    load: () => import('./verbs/quarantine.js'),
+  },
 ];

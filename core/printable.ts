@@ -17,20 +17,20 @@ export function printable(text: string): string {
 
 /**
  * Bytes safe to print: UTF-8 as `printable` text, and where they are not UTF-8 every byte beyond
- * ASCII as `\xNN`. At most `bytesMax` bytes are shown, with the number left out.
+ * ASCII as `\xNN`.
+ * @param total how many bytes there are in all, where `bytes` are only the first: says how many are
+ * left out
  */
-export function printableBytes(bytes: Uint8Array, bytesMax = 4096): string {
-  const shown = bytes.subarray(0, bytesMax);
-  const rest = bytes.length - shown.length;
-  return decoded(shown, rest > 0) + (rest > 0 ? `… (${String(rest)} bytes more)` : '');
+export function printableBytes(bytes: Uint8Array, total = bytes.length): string {
+  const rest = total - bytes.length;
+  return decoded(bytes, rest > 0) + (rest > 0 ? `… (${String(rest)} bytes more)` : '');
 }
 
 function decoded(bytes: Uint8Array, cut: boolean): string {
   try {
     // Of a text that was cut, the last character may be incomplete: `stream` leaves it out.
-    return printable(
-      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, { stream: cut }),
-    );
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    return printable(decoder.decode(bytes, { stream: cut }));
   } catch {
     return Array.from(bytes, (byte) =>
       byte < 0x80 ? printable(String.fromCharCode(byte)) : `\\x${byte.toString(16)}`,

@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import type { Static } from 'typebox';
+import { answerHours, type HoursDocument } from '../../api/answers/hours.js';
+import { printable } from '../../core/printable.js';
+import { withCommonOptions, type CommonOptions } from '../options.js';
+import { columns, printResult, withExamples } from '../output.js';
+import { withReader } from '../with-reader.js';
+
+interface HoursOptions extends CommonOptions {
+  readonly from?: string;
+  readonly to?: string;
+}
+
+type Answer = Static<typeof HoursDocument>;
+
+/** `truecount hours`: state, revision, rule set, cut and late clicks of each hour. */
+export function register(program: Command): void {
+  const hours = program
+    .command('hours')
+    .summary('state, rule set, cut and late clicks of each hour')
+    .description('Shows how far each hour has come: the answer of GET /hours.')
+    .option('--from <time>', 'first hour')
+    .option('--to <time>', 'end of the range, not in it')
+    .action(async (options: HoursOptions) => {
+      const asked = { from: options.from, to: options.to };
+      const answer = await withReader(options, (pool) => answerHours(pool, asked));
+      printResult(options.json === true, answer, () => table(answer));
+    });
+  withExamples(
+    withCommonOptions(hours),
+    'npx truecount hours',
+    'npx truecount hours --from 2026-11-21T00 --to 2026-11-22T00',
+  );
+}
+
+function table(answer: Answer): string {
+  return [
+    `watermark ${answer.watermark ?? 'none yet'}`,
+    columns([
+      ['HOUR', 'STATE', 'REVISION', 'RULES', 'CUT', 'LATE', 'NOTES'],
+      ...answer.hours.map((hour) => [
+        hour.hour,
+        hour.state,
+        String(hour.revision),
+        hour.rule_set.slice(0, 12),
+        cutOf(hour),
+        String(hour.late_waiting),
+        hour.causes.map(({ cause, detail }) => printable(`${cause}: ${detail}`)).join('; '),
+      ]),
+    ]),
+  ].join('\n');
+}
+
+function cutOf(hour: Answer['hours'][number]): string {
+  if (hour.cut_at === null) return hour.due ? 'due' : '-';
+  const positions = hour.cut.map(
+    (entry) => `${entry.topic}/${String(entry.partition)}@${String(entry.next_offset)}`,
+  );
+  return positions.length === 0 ? 'cut, nothing read' : positions.join(' ');
+}
