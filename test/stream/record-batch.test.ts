@@ -233,7 +233,7 @@ describe('transactions', () => {
 /** Frames as the Java library writes them: blocks with a length in front of each. */
 function xerial(data: Buffer, blockBytes: number): Buffer {
   const header = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
-  const parts = [header];
+  const parts: Buffer[] = [header];
   for (let at = 0; at < data.length; at += blockBytes) {
     const block = snappyCompressSync(data.subarray(at, at + blockBytes));
     const length = Buffer.alloc(4);
@@ -245,7 +245,7 @@ function xerial(data: Buffer, blockBytes: number): Buffer {
 
 /** A zstd frame of stored blocks (RFC 8878): enough to test the framing on any Node version. */
 function zstdStored(data: Buffer): Buffer {
-  const parts = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58])];
+  const parts: Buffer[] = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58])];
   for (let at = 0; at < data.length; at += 65_536) {
     const block = data.subarray(at, at + 65_536);
     const isLast = at + 65_536 >= data.length;
