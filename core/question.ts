@@ -1,6 +1,8 @@
 import { CLICK_LIMITS } from './click/click.js';
 import { TruecountError } from './errors.js';
 import { RANGE_DAYS_MAX } from './range.js';
+import { filterText, parseFilter } from './rules/filter.js';
+import { TOTAL_FILTER } from './rules/rule-set.js';
 import { fitsUtf8, isSafeText } from './text.js';
 
 /** Bounds of what one question may ask for. */
@@ -22,18 +24,13 @@ export function parseAdId(text: string): string {
 }
 
 /**
- * A filter as clicks are counted by it, `dimension:value`; left out means the unfiltered total, the
- * empty filter.
+ * A filter as clicks are counted by it, `country:US`; left out means the unfiltered total.
  * @throws TruecountError `invalid_argument`
  */
 export function parseFilterId(text: string | undefined): string {
-  if (text === undefined) return '';
-  const colon = text.indexOf(':');
-  if (colon > 0 && colon < text.length - 1 && isSafeText(text) && fitsUtf8(text, 1024)) return text;
-  throw new TruecountError('invalid_argument', `filter_id is no filter: ${JSON.stringify(text)}`, {
-    hint: 'write dimension:value, as in country:US; leave it out for the total',
-    context: { parameter: 'filter_id' },
-  });
+  if (text === undefined) return TOTAL_FILTER;
+  const { dimension, value } = parseFilter(text);
+  return filterText(dimension, value);
 }
 
 /**

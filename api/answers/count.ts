@@ -3,6 +3,7 @@ import { parseAdId, parseFilterId } from '../../core/question.js';
 import { formatTime, parseMinuteRange } from '../../core/range.js';
 import { readAggregatedCount } from '../../store/read/aggregated-count.js';
 import type { Reader } from '../../store/read/connection.js';
+import { checkDimension } from '../../store/read/dimensions.js';
 import { CountSchema, StateSchema, TimeSchema } from '../schemas.js';
 
 /** The question as it is asked, over HTTP or on the command line. */
@@ -47,6 +48,7 @@ export async function answerCount(
   const filter = parseFilterId(asked.filter_id);
   const range = parseMinuteRange(asked.from, asked.to);
   const found = await readAggregatedCount(reader, { ...range, adId, filter, asOf: asked.as_of });
+  if (found.count === 0) await checkDimension(reader, filter);
   return {
     ad_id: adId,
     from: formatTime(range.fromMs),

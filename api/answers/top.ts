@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import { parseFilterId } from '../../core/question.js';
 import { formatTime, parseMinute } from '../../core/range.js';
 import type { Reader } from '../../store/read/connection.js';
+import { checkDimension } from '../../store/read/dimensions.js';
 import { readTopAds } from '../../store/read/top-ads.js';
 import { CountSchema, StateSchema, TimeSchema } from '../schemas.js';
 
@@ -45,6 +46,7 @@ export async function answerTop(
     atMs: asked.at === undefined ? undefined : parseMinute('at', asked.at),
     filter,
   });
+  if (found.ads.length === 0) await checkDimension(reader, filter);
   return {
     window_size: asked.window_size,
     from: formatTime(found.fromMs),

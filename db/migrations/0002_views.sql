@@ -12,8 +12,8 @@ create table reading_settings (
 insert into reading_settings default values;
 
 -- Each partition of the log as the watermark sees it at the instant `as_of_time`. A partition is idle
--- only if somebody owns it (reported within a lease) and it has been read to its end for longer than
--- the idle timeout.
+-- only if somebody owns it (reported within a lease) and it has been read to its end for the idle
+-- timeout. core/watermark.ts has the same rules; a test holds the two together.
 create function partition_watermarks(as_of_time timestamptz)
 returns table (topic text, "partition" integer, slot integer, watermark_ms bigint, owned boolean,
                idle boolean)
@@ -23,7 +23,7 @@ begin atomic
          p.max_event_ms - s.out_of_orderness_ms,
          o.owned,
          o.owned and p.at_end_since is not null
-           and p.at_end_since < as_of_time - s.idle_timeout_ms * interval '1 millisecond'
+           and p.at_end_since <= as_of_time - s.idle_timeout_ms * interval '1 millisecond'
     from stream_progress p
    cross join reading_settings s
    cross join lateral (
