@@ -10,6 +10,7 @@ export const MAY_IMPORT = {
   stream: ['core', 'store'],
   ingest: ['core'],
   api: ['core', 'store'],
+  audit: ['core'],
   runtime: null,
   cli: null,
   bench: null,
