@@ -91,13 +91,7 @@ export class Counter implements RecordSink {
     this.logStartOffset = logStartOffset;
   }
 
-  onRecord(
-    source: Uint8Array,
-    start: number,
-    end: number,
-    offset: number,
-    appendMs: number,
-  ): void {
+  onRecord(source: Uint8Array, start: number, end: number, offset: number, appendMs: number): void {
     const state = this.state!;
     if (offset < state.position) return;
     if (offset > state.position) state.skipTo(offset, this.logStartOffset);

@@ -21,10 +21,7 @@ export function memoryOf(states: Iterable<PartitionState>): { ids: number; bytes
  * written with the flush that first counts so, and no invariant that needs the memory is claimed
  * for that hour any more (I13 before I1, loudly).
  */
-export function giveUpOldestHours(
-  states: Iterable<PartitionState>,
-  bytesMax: number,
-): CauseRow[] {
+export function giveUpOldestHours(states: Iterable<PartitionState>, bytesMax: number): CauseRow[] {
   const all = [...states];
   const causes: CauseRow[] = [];
   for (let { bytes } = memoryOf(all); bytes > bytesMax; bytes = memoryOf(all).bytes) {

@@ -90,7 +90,11 @@ export class FlushBuffer {
    * and its clicks are late instead. Partitions that are not in `states` were lost meanwhile and
    * are left out altogether.
    */
-  body(states: ReadonlySet<PartitionState>, cutHours: ReadonlySet<number>, texts: Texts): FlushBody {
+  body(
+    states: ReadonlySet<PartitionState>,
+    cutHours: ReadonlySet<number>,
+    texts: Texts,
+  ): FlushBody {
     const live = this.groups.map((g) => states.has(g.state));
     const turned = this.groups.map((g) => !g.hour.cut && cutHours.has(g.hour.hourMs));
     return {

@@ -23,12 +23,7 @@ function mix(h: number): number {
 }
 
 function word(bytes: Uint8Array, at: number): number {
-  return (
-    bytes[at]! |
-    (bytes[at + 1]! << 8) |
-    (bytes[at + 2]! << 16) |
-    (bytes[at + 3]! << 24)
-  );
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
 /** Up to four bytes before `end`, little-endian, missing ones as zero. */

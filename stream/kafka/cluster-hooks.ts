@@ -1,8 +1,11 @@
-import { KafkaJSNonRetriableError, KafkaJSProtocolError } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { TruecountError } from '../../core/errors.js';
 import { OFFSET_OUT_OF_RANGE, readFetchResponse } from './fetch-response.js';
 import type { FetchRequestContext, RawPartition } from './fetch-response.js';
 import { unknownKafkajs } from './kafkajs-guards.js';
+
+// Node's ESM loader does not see these two as named exports of the CommonJS package.
+const { KafkaJSNonRetriableError, KafkaJSProtocolError } = kafkajs;
 
 /** What a consumer session wants to see and steer of its kafkajs cluster object. */
 export interface ClusterHooks {

@@ -20,9 +20,7 @@ describe('IdSet', () => {
     const words: number[][] = [];
     for (let i = 0; i < 200_000; i++) {
       const again = words.length > 0 && i % 5 === 0;
-      const w = again
-        ? words[(next() >>> 0) % words.length]!
-        : [next(), next(), next(), next()];
+      const w = again ? words[(next() >>> 0) % words.length]! : [next(), next(), next(), next()];
       const key = w.join();
       const fresh = !truth.has(key);
       expect(ids.add(w[0]!, w[1]!, w[2]!, w[3]!)).toBe(fresh);
@@ -68,7 +66,11 @@ describe('hash128', () => {
   test('depends on every byte, on the length and on the seeds', () => {
     for (let length = 1; length <= 40; length++) {
       const text = 'x'.repeat(length);
-      const seen = new Set([hash(text), hash(`${text}\0`), hash(text, new Int32Array([1, 2, 3, 5]))]);
+      const seen = new Set([
+        hash(text),
+        hash(`${text}\0`),
+        hash(text, new Int32Array([1, 2, 3, 5])),
+      ]);
       for (let at = 0; at < length; at++) {
         seen.add(hash(`${text.slice(0, at)}y${text.slice(at + 1)}`));
       }
