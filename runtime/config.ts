@@ -50,7 +50,7 @@ export function loadConfig(inputs: ConfigInputs = {}): LoadedConfig {
     fromEnvironment(inputs.env ?? process.env),
     file === undefined ? new Map<string, never>() : fromFile(file),
   ];
-  const home = resolve(cwd, String(pick(setting('home'), layers)?.value ?? '.truecount'));
+  const home = resolve(cwd, pick(setting('home'), layers)?.value as string);
   if (inputs.useStack !== false) layers.push(fromStack(home));
   const values: Values = new Map();
   for (const item of SETTINGS) {

@@ -40,7 +40,7 @@ function saslOptions(config: Config): SASLOptions | undefined {
       hint: 'set TRUECOUNT_KAFKA_SASL_USERNAME and TRUECOUNT_KAFKA_SASL_PASSWORD (or …_FILE)',
     });
   }
-  return { mechanism, username, password } as SASLOptions;
+  return { mechanism, username, password };
 }
 
 function readPem(path: string, key: string): string {

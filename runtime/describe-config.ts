@@ -28,7 +28,7 @@ export function describeConfig(
     const value = valueAt(loaded.config, item.key);
     return {
       key: item.key,
-      value: value === undefined ? null : item.secret ? mask(String(value)) : value,
+      value: shown(value, item.secret),
       from: loaded.sources.get(item.key)?.name ?? 'not set',
       env: item.env,
       description: item.description,
@@ -42,6 +42,12 @@ export function describeConfig(
     .sort()
     .map((name) => ({ name, nearest: nearest(name, [...known]) ?? null }));
   return { settings, ignored };
+}
+
+function shown(value: unknown, secret: boolean): unknown {
+  if (value === undefined) return null;
+  if (!secret) return value;
+  return typeof value === 'string' ? mask(value) : '***';
 }
 
 /** A secret as it may be shown: of an address only the password and secret parameters are hidden. */
