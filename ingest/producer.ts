@@ -1,0 +1,169 @@
+import { CompressionTypes } from 'kafkajs';
+import type { Kafka, Message, Producer } from 'kafkajs';
+import { TruecountError } from '../core/errors.js';
+import { partitionOf } from './partitioner.js';
+
+export interface ClickProducerOptions {
+  readonly topic: string;
+  /** Default none. */
+  readonly compression?: 'none' | 'gzip';
+}
+
+/**
+ * A batch is sent when it holds this many records, this many bytes, or for one partition as many
+ * as one record batch may have (a broker takes 1,048,588 by default). The count is low as kafkajs
+ * copies a partition's messages for each message it adds: time grows with the square.
+ */
+const BATCH_RECORDS_MAX = 2_000;
+const BATCH_BYTES_MAX = 4_000_000;
+const PARTITION_BYTES_MAX = 1_000_000;
+/** More than a record's own framing takes: lengths, deltas, no headers. */
+const RECORD_OVERHEAD_BYTES = 32;
+
+/**
+ * Retries of one batch: a minute and a half or so, in which a broker can restart. Then the send
+ * fails; a run after that sends the same ids again, which count once.
+ */
+const RETRY = { initialRetryTime: 100, maxRetryTime: 5_000, retries: 22 };
+const FIRST_CONTACT = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 4 };
+
+/**
+ * Writes clicks to one topic: acks from all in-sync replicas, idempotent, partition by key as any
+ * Kafka client would. Holds at most two batches: one in flight, one filling. Never more than one is
+ * in flight: kafkajs gives the sequence numbers of a batch that failed to the one that waits behind
+ * it, and a broker that had stored the first then takes the second for its repetition.
+ */
+export class ClickProducer {
+  private batch: Message[] = [];
+  private batchBytes = 0;
+  private readonly partitionBytes: Float64Array;
+  private inFlight: Promise<void> | undefined;
+
+  private constructor(
+    private readonly producer: Producer,
+    private readonly options: ClickProducerOptions,
+    private readonly partitions: number,
+  ) {
+    this.partitionBytes = new Float64Array(partitions);
+  }
+
+  /**
+   * @throws TruecountError `dependency_unreachable` without a broker, `not_found` without the topic.
+   */
+  static async connect(kafka: Kafka, options: ClickProducerOptions): Promise<ClickProducer> {
+    const partitions = await countPartitions(kafka, options.topic);
+    const producer = kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      retry: RETRY,
+      // Every message names its partition already.
+      createPartitioner: () => (args) => args.message.partition ?? 0,
+    });
+    try {
+      await producer.connect();
+    } catch (cause) {
+      throw unreachable(cause);
+    }
+    return new ClickProducer(producer, options, partitions);
+  }
+
+  /**
+   * Takes a record. Gives a promise if the caller has to wait before the next one, since a batch is
+   * full and the one before is still in flight. It rejects as `flush` does.
+   */
+  add(key: Buffer, value: Buffer): Promise<void> | undefined {
+    const partition = partitionOf(key, this.partitions);
+    const bytes = key.length + value.length + RECORD_OVERHEAD_BYTES;
+    const full =
+      this.batch.length >= BATCH_RECORDS_MAX ||
+      this.batchBytes + bytes > BATCH_BYTES_MAX ||
+      this.partitionBytes[partition]! + bytes > PARTITION_BYTES_MAX;
+    const turn = full && this.batch.length > 0 ? this.send() : undefined;
+    if (turn === undefined) this.put(partition, key, value, bytes);
+    return turn?.then(() => {
+      this.put(partition, key, value, bytes);
+    });
+  }
+
+  /**
+   * Resolves when all records so far are on the log.
+   * @throws TruecountError `dependency_unreachable` when the broker stays away, `internal` when it
+   * refuses. Of the records since the last flush some may be on the log.
+   */
+  async flush(): Promise<void> {
+    if (this.batch.length > 0) await this.send();
+    await this.inFlight;
+  }
+
+  async close(): Promise<void> {
+    await this.producer.disconnect();
+  }
+
+  private put(partition: number, key: Buffer, value: Buffer, bytes: number): void {
+    this.batch.push({ partition, key, value });
+    this.batchBytes += bytes;
+    this.partitionBytes[partition]! += bytes;
+  }
+
+  /** Waits for the batch in flight, then puts the filled one in its place. */
+  private async send(): Promise<void> {
+    await this.inFlight;
+    const messages = this.batch;
+    this.batch = [];
+    this.batchBytes = 0;
+    this.partitionBytes.fill(0);
+    this.inFlight = this.transmit(messages);
+    // Awaited by the next send or flush; until then a failure is not unhandled.
+    this.inFlight.catch(() => undefined);
+  }
+
+  private async transmit(messages: Message[]): Promise<void> {
+    const { topic, compression } = this.options;
+    try {
+      await this.producer.send({
+        topic,
+        messages,
+        acks: -1,
+        compression: compression === 'gzip' ? CompressionTypes.GZIP : CompressionTypes.None,
+      });
+    } catch (cause) {
+      const { name, message } = cause as Error;
+      if (['KafkaJSNumberOfRetriesExceeded', 'KafkaJSConnectionError'].includes(name)) {
+        throw unreachable(cause);
+      }
+      throw new TruecountError('internal', `the broker refused clicks for ${topic}: ${message}`, {
+        hint: 'ingest the same input again once this is mended: what was sent counts once',
+        cause,
+      });
+    }
+  }
+}
+
+async function countPartitions(kafka: Kafka, topic: string): Promise<number> {
+  const admin = kafka.admin({ retry: FIRST_CONTACT });
+  try {
+    await admin.connect();
+    const topics = await admin.listTopics();
+    if (topics.includes(topic)) {
+      const { topics: found } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return found[0]!.partitions.length;
+    }
+  } catch (cause) {
+    throw unreachable(cause);
+  } finally {
+    await admin.disconnect();
+  }
+  throw new TruecountError('not_found', `there is no topic ${topic} on the broker`, {
+    hint: 'truecount up creates it; or name another one with --topic',
+    context: { topic },
+  });
+}
+
+function unreachable(cause: unknown): TruecountError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new TruecountError('dependency_unreachable', `Kafka cannot be reached: ${why}`, {
+    hint: 'truecount doctor says what is wrong; ingesting the same input again counts once',
+    cause,
+  });
+}
