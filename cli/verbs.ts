@@ -29,6 +29,11 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./verbs/hours.js'),
   },
   {
+    name: 'cut',
+    summary: 'end live counting of hours, at an exact line of the log',
+    load: () => import('./verbs/cut.js'),
+  },
+  {
     name: 'quarantine',
     summary: 'records that were no clicks',
     load: () => import('./verbs/quarantine.js'),

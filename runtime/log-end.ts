@@ -1,0 +1,97 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Kafka, logLevel } from 'kafkajs';
+import type { KafkaConfig } from 'kafkajs';
+import type pg from 'pg';
+import { TruecountError } from '../core/errors.js';
+
+const POLL_MS = 100;
+
+/** Where a partition ends (next offset) and what it is called. */
+export interface LogEnd {
+  readonly topic: string;
+  readonly partition: number;
+  readonly endOffset: number;
+}
+
+/** The ends of all partitions of the topics, now. Throws dependency_unreachable. */
+export async function readLogEnds(
+  kafka: KafkaConfig,
+  topics: readonly string[],
+): Promise<LogEnd[]> {
+  const admin = new Kafka({
+    ...kafka,
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 3 },
+  }).admin();
+  try {
+    await admin.connect();
+    const ends: LogEnd[] = [];
+    for (const topic of topics) {
+      for (const { partition, high } of await admin.fetchTopicOffsets(topic)) {
+        ends.push({ topic, partition, endOffset: Number(high) });
+      }
+    }
+    return ends;
+  } catch (cause) {
+    throw new TruecountError('dependency_unreachable', 'Kafka does not say where the log ends', {
+      hint: 'see `truecount doctor`',
+      context: { topics },
+      cause,
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+export interface CatchUpProgress {
+  /** Records below the ends that are not committed yet. */
+  readonly left: number;
+  readonly total: number;
+}
+
+/**
+ * Waits until the stream has committed every partition up to the given ends.
+ * Throws not_ready if it has not within `timeoutMs`, naming the partitions and their owners.
+ */
+export async function untilCommitted(
+  pool: pg.Pool,
+  ends: readonly LogEnd[],
+  options: { timeoutMs: number; onProgress?: (progress: CatchUpProgress) => void },
+): Promise<void> {
+  const deadlineMs = performance.now() + options.timeoutMs;
+  let total: number | null = null;
+  for (;;) {
+    const behind = await partitionsBehind(pool, ends);
+    const left = behind.reduce((sum, p) => sum + p.left, 0);
+    total ??= left;
+    options.onProgress?.({ left, total });
+    if (behind.length === 0) return;
+    if (performance.now() > deadlineMs) {
+      const names = behind.map(
+        (p) => `${p.name} (${String(p.left)} left, ${p.owner ?? 'no worker'})`,
+      );
+      throw new TruecountError('not_ready', `the stream has not read: ${names.join(', ')}`, {
+        hint: 'is a stream worker running? see `truecount status`, or allow more --timeout',
+      });
+    }
+    await delay(POLL_MS);
+  }
+}
+
+async function partitionsBehind(
+  pool: pg.Pool,
+  ends: readonly LogEnd[],
+): Promise<{ name: string; left: number; owner: string | null }[]> {
+  const { rows } = await pool.query<{
+    topic: string;
+    partition: number;
+    next_offset: string;
+    owner: string | null;
+  }>('select topic, partition, next_offset, owner from stream_progress');
+  return ends.flatMap(({ topic, partition, endOffset }) => {
+    const row = rows.find((r) => r.topic === topic && r.partition === partition);
+    const left = endOffset - Number(row?.next_offset ?? 0);
+    const name = `${topic}/${String(partition)}`;
+    return left > 0 ? [{ name, left, owner: row?.owner ?? null }] : [];
+  });
+}
