@@ -16,7 +16,7 @@ interface Encoded {
   buffer: Buffer;
 }
 const { RecordBatch } = require('kafkajs/src/protocol/recordBatch/v0/index.js') as {
-  RecordBatch(options: object): Promise<Encoded>;
+  RecordBatch: (options: object) => Promise<Encoded>;
 };
 const encodeRecord = require('kafkajs/src/protocol/recordBatch/record/v0/index.js') as (
   options: object,
