@@ -19,6 +19,26 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./verbs/config.js'),
   },
   {
+    name: 'migrate',
+    summary: 'bring the database schema up to date',
+    load: () => import('./verbs/migrate.js'),
+  },
+  {
+    name: 'run',
+    summary: 'one service as a process',
+    load: () => import('./verbs/run.js'),
+  },
+  {
+    name: 'ingest',
+    summary: 'send the clicks of a file to the log',
+    load: () => import('./verbs/ingest.js'),
+  },
+  {
+    name: 'generate',
+    summary: 'a deterministic load of clicks, and its true counts',
+    load: () => import('./verbs/generate.js'),
+  },
+  {
     name: 'query',
     summary: 'counts and most clicked ads, as the API answers them',
     load: () => import('./verbs/query.js'),

@@ -1,0 +1,60 @@
+import { pino } from 'pino';
+import type { Config } from './config.js';
+import { SERVICES, type ServiceName } from './services.js';
+
+/** What a service tells the supervisor that started it. */
+export interface ServiceMessage {
+  readonly type: 'ready';
+  readonly url: string;
+}
+
+/**
+ * Runs one service in this process until it fails or is told to stop (SIGTERM, SIGINT, or its
+ * supervisor is gone), and returns the exit code. Stopping has a deadline: what is not flushed by
+ * then is read again by the next worker. Logs are JSON lines on stderr.
+ */
+export async function runService(name: ServiceName, config: Config): Promise<number> {
+  const log = pino({ name: `truecount-${name}`, level: config.logLevel }, pino.destination(2));
+  const service = await SERVICES[name](config, log);
+  log.info({ url: service.url }, `${name} runs`);
+  process.send?.({ type: 'ready', url: service.url } satisfies ServiceMessage);
+  const why = await Promise.race([
+    service.done.then(
+      () => ({ failed: false, reason: 'it ended' }),
+      (error: unknown) => {
+        log.error({ err: error }, `${name} failed`);
+        return { failed: true, reason: 'it failed' };
+      },
+    ),
+    askedToStop().then((reason) => ({ failed: false, reason })),
+  ]);
+  log.info({ reason: why.reason }, `${name} stops`);
+  const deadlineMs = config.stream.shutdownTimeoutMs;
+  const inTime = await Promise.race([
+    service.stop().then(
+      () => true,
+      (error: unknown) => {
+        log.error({ err: error }, `${name} did not stop cleanly`);
+        return false;
+      },
+    ),
+    new Promise<false>((resolve) => setTimeout(resolve, deadlineMs, false).unref()),
+  ]);
+  if (!inTime) log.error({ deadlineMs }, `${name} ends without a clean stop`);
+  return why.failed || !inTime ? 1 : 0;
+}
+
+function askedToStop(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        resolve(signal);
+      });
+    }
+    if (process.send !== undefined) {
+      process.once('disconnect', () => {
+        resolve('the supervisor is gone');
+      });
+    }
+  });
+}

@@ -1,0 +1,86 @@
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Config } from './config.js';
+import { kafkaClientOptions, postgresPoolOptions } from './connections.js';
+import { configuredRuleSet, releaseMigrations } from './database.js';
+import { startMetricsServer } from './metrics-server.js';
+
+/** A service that runs in this process. */
+export interface RunningService {
+  /** Where its /metrics and /health are. */
+  readonly url: string;
+  /** Settles when it ends: rejects when it failed for good. */
+  readonly done: Promise<void>;
+  /** Ends it in its orderly way; `done` resolves after it. */
+  stop(): Promise<void>;
+}
+
+export type ServiceName = 'stream' | 'api';
+
+type Start = (config: Config, log: Logger) => Promise<RunningService>;
+
+/** How each service is put together. What it needs is loaded only when it is the one to run. */
+export const SERVICES: Readonly<Record<ServiceName, Start>> = {
+  stream: runStream,
+  api: runApi,
+};
+
+async function runStream(config: Config, log: Logger): Promise<RunningService> {
+  const { startStream } = await import('../stream/service.js');
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  let failure: string | undefined;
+  const metrics = await startMetricsServer({
+    ...config.metrics,
+    registry,
+    ready: () => failure,
+  });
+  const { connectionString = '' } = postgresPoolOptions(config);
+  const { brokers, ssl, sasl, clientId } = kafkaClientOptions(config);
+  const service = startStream({
+    owner: `${hostname()}:${String(process.pid)}`,
+    postgres: { connectionString },
+    kafka: {
+      brokers,
+      ...(ssl === undefined ? {} : { ssl }),
+      ...(sasl === undefined ? {} : { sasl }),
+      ...(clientId === undefined ? {} : { clientId }),
+    },
+    groupId: config.groupId,
+    topics: config.topics,
+    ruleSet: configuredRuleSet(config),
+    sessionTimeoutMs: config.stream.sessionTimeoutMs,
+    flushIntervalMs: config.stream.flushIntervalMs,
+    flushClicksMax: config.stream.flushClicksMax,
+    dedupeBytesMax: config.stream.dedupeBytesMax,
+    registry,
+    log,
+  });
+  service.done.catch((error: unknown) => {
+    failure = String(error);
+  });
+  return {
+    url: metrics.url,
+    done: service.done,
+    async stop() {
+      await service.stop();
+      await metrics.close();
+    },
+  };
+}
+
+async function runApi(config: Config): Promise<RunningService> {
+  const { startApi } = await import('../api/server.js');
+  const api = await startApi(config, releaseMigrations());
+  let ended = (): void => undefined;
+  const done = new Promise<void>((resolve) => (ended = resolve));
+  return {
+    url: api.url,
+    done,
+    async stop() {
+      await api.close();
+      ended();
+    },
+  };
+}
