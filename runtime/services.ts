@@ -71,7 +71,7 @@ async function runStream(config: Config, log: Logger): Promise<RunningService> {
 }
 
 async function runApi(config: Config): Promise<RunningService> {
-  const { startApi } = await import('../api/server.js');
+  const { startApi } = await import('../api/service.js');
   const api = await startApi(config, releaseMigrations());
   let ended = (): void => undefined;
   const done = new Promise<void>((resolve) => (ended = resolve));
