@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Admin } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -175,8 +176,12 @@ describe('moving', () => {
     await until('10 records', () => recorder.values.length === 10);
     await member.source.rejoin();
     await until('a second assignment', () => recorder.assignments === 2);
+    recorder.onBatch = () =>
+      recorder.assignments === 2 ? member.source.rejoin() : Promise.resolve();
     await send(topic, numbered('b', 10));
-    await until('20 records', () => recorder.values.length === 20);
+    await until('a third assignment', () => recorder.assignments === 3);
+    await send(topic, numbered('c', 10));
+    await until('30 records', () => recorder.values.length === 30);
     expect(recorder.faults).toEqual([]);
     expect(recorder.jumps).toEqual([]);
   });
@@ -245,6 +250,30 @@ describe('the group', () => {
       () => first.values.length + second.values.length === sent.length,
     );
     expect([...first.values, ...second.values].sort()).toEqual(sent.sort());
+    expect([...first.faults, ...second.faults]).toEqual([]);
+  });
+
+  test('a member inside a long batch learns of a rebalance from its heartbeat and goes on', async () => {
+    const topic = await freshTopic(2);
+    const groupId = randomUUID();
+    const first = new Recorder();
+    join(topic, groupId, first);
+    await until('the first has all partitions', () => first.owned.size === 2);
+    let left = false;
+    first.onBatch = async (_batch, heartbeat) => {
+      try {
+        for (;;) await heartbeat().then(() => nextTurn(50));
+      } finally {
+        left = true;
+      }
+    };
+    await send(topic, ['a']);
+    await until('the long batch', () => first.batches === 1);
+    first.onBatch = (_batch, heartbeat) => heartbeat();
+    const second = new Recorder();
+    join(topic, groupId, second);
+    await until('one partition each', () => first.owned.size === 1 && second.owned.size === 1);
+    expect(left).toBe(true);
     expect([...first.faults, ...second.faults]).toEqual([]);
   });
 
