@@ -56,7 +56,8 @@ const ALLOWED: [file: string, path: string][] = [
     `../${folder}/x.js`,
   ]),
   ['test/stream/worker.test.ts', '../../ingest/generator/clicks.js'],
-  ['audit/log-checks.ts', '../core/click/parse.js'],
+  ['audit/replay.ts', '../core/click/parse.js'],
+  ['audit/kafka-log.ts', '../stream/kafka/record-batch.js'],
   ['bench/stream.ts', '../store/flush.js'],
 ];
 
@@ -81,8 +82,10 @@ const FORBIDDEN: [file: string, path: string][] = [
   ['ingest/send.ts', '../store/flush.js'],
   ['ingest/send.ts', '../stream/worker.js'],
   ['ingest/send.ts', '../runtime/config.js'],
-  ['audit/log-checks.ts', '../stream/counter.js'],
-  ['audit/log-checks.ts', '../store/flush.js'],
+  ['audit/replay.ts', '../stream/counter.js'],
+  ['audit/replay.ts', '../stream/kafka.js'],
+  ['audit/replay.ts', '../stream/kafka/../counter.js'],
+  ['audit/replay.ts', '../store/flush.js'],
   ['api/server.ts', '../stream/worker.js'],
   ['api/routes/hours.ts', '../../ingest/send.js'],
   ['api/server.ts', '../cli/main.js'],

@@ -1,0 +1,170 @@
+import { perMinute, type SqlCheck } from './sql-check.js';
+
+const FLUSH_RANGES: SqlCheck = {
+  invariant: 'I3',
+  name: 'flush_ranges',
+  holds: 'the flushes of a partition follow each other from 0 to its position',
+  unit: 'flushes',
+  sql: `
+    looked as (select slot, from_offset, to_offset,
+                      lag(to_offset, 1, 0::bigint) over (partition by slot order by from_offset)
+                        as expected_from
+                 from flushes),
+    ends as (select slot, max(to_offset) as flushed_to from flushes group by slot),
+    bad as (
+      select topic, partition, from_offset, to_offset,
+             case when topic is null then 'of slot ' || slot || ', which is no partition'
+                  else 'starts at ' || from_offset || ' instead of ' || expected_from end as problem
+        from looked left join place using (slot)
+       where from_offset <> expected_from or topic is null
+      union all
+      select p.topic, p.partition, coalesce(e.flushed_to, 0), p.next_offset,
+             'flushes end at ' || coalesce(e.flushed_to, 0) || ', the position is ' || p.next_offset
+        from stream_progress p left join ends e using (slot)
+       where coalesce(e.flushed_to, 0) <> p.next_offset)`,
+};
+
+const FATES: SqlCheck = {
+  invariant: 'I3',
+  name: 'fates',
+  holds: 'the fates of a flush add up to its offsets',
+  unit: 'flushes',
+  sql: `
+    looked as (select *, counted + duplicate + filtered + late + quarantined + lost + control
+                           as fates,
+                      least(counted, duplicate, filtered, late, quarantined, lost, control) as low
+                 from flushes),
+    bad as (select topic, partition, from_offset, to_offset, fates, to_offset - from_offset as offsets,
+                   low as least_fate
+              from looked left join place using (slot)
+             where fates <> to_offset - from_offset or low < 0)`,
+};
+
+/**
+ * Offsets that were never read: found or not, they are missing from the counts. Not a matter of the
+ * range: nobody knows which hours they were of.
+ */
+const LOSS: SqlCheck = {
+  invariant: 'I3',
+  name: 'loss',
+  holds: 'every offset below the positions was read',
+  unit: 'loss intervals',
+  sql: `
+    looked as (select slot from loss_intervals),
+    bad as (select topic, partition, from_offset, to_offset, reason, noted_at
+              from loss_intervals left join place using (slot))`,
+};
+
+/**
+ * Whether each flush has as many rows elsewhere as it says. Rows and flushes are laid out by
+ * position, each row belongs to the last flush that begins at or below it.
+ */
+function contents(name: string, fate: string, rows: string, holds: string): SqlCheck {
+  return {
+    invariant: 'I3',
+    name,
+    holds,
+    unit: 'flushes',
+    sql: `
+      held as (${rows}),
+      looked as (select slot, from_offset, to_offset, ${fate} as flushed from flushes),
+      marks as (select slot, from_offset as at, from_offset, 0::bigint as n from looked
+                union all select slot, at, null, n from held),
+      spread as (select slot, n, max(from_offset) over
+                          (partition by slot order by at, n rows unbounded preceding) as from_offset
+                   from marks),
+      found as (select slot, from_offset, sum(n) as n from spread group by slot, from_offset),
+      bad as (select topic, partition, from_offset, to_offset, flushed, n as found
+                from found left join looked using (slot, from_offset) left join place using (slot)
+               where n is distinct from flushed)`,
+  };
+}
+
+const FATES_WITH_TIME = ['counted', 'duplicate', 'filtered', 'late'];
+
+const FLOW_SUMS: SqlCheck = {
+  invariant: 'I3',
+  name: 'flow_sums',
+  holds: 'per partition, the fates by minute add up to the fates by offset',
+  unit: 'sums',
+  sql: `
+    by_minute as (${FATES_WITH_TIME.map(
+      (fate) => `select slot, '${fate}' as fate, sum(n) as n
+                   from minute_flow, unnest(${fate}) as n group by slot`,
+    ).join(' union all ')}),
+    by_offset as (${FATES_WITH_TIME.map(
+      (fate) => `select slot, '${fate}' as fate, sum(${fate}) as n from flushes group by slot`,
+    ).join(' union all ')}),
+    looked as (select slot, fate, coalesce(m.n, 0) as by_minute, coalesce(o.n, 0) as by_offset
+                 from by_minute m full join by_offset o using (slot, fate)),
+    bad as (select topic, partition, fate, by_minute, by_offset
+              from looked left join place using (slot) where by_minute <> by_offset)`,
+};
+
+const ZEROS = `array_fill(0::bigint, array[60])`;
+
+const FLOW_CELLS: SqlCheck = {
+  invariant: 'I3',
+  name: 'flow_cells',
+  holds: 'the counted clicks of a minute are its unfiltered live cells',
+  unit: 'hours of partitions',
+  sql: `
+    cells as (select hour, slot, ${perMinute((i) => `sum(counts[${i}])::bigint`)} as counts
+                from live_cells, asked where filter = '' and hour >= lo and hour < hi
+               group by hour, slot),
+    flow as (select hour, slot, counted::bigint[] as counts
+               from minute_flow, asked where hour >= lo and hour < hi),
+    looked as (select hour, slot, coalesce(c.counts, ${ZEROS}) as live,
+                      coalesce(f.counts, ${ZEROS}) as flow
+                 from cells c full join flow f using (hour, slot)),
+    bad as (select hour, m.i - 1 as minute, topic, partition, m.live, m.flow as counted
+              from looked left join place using (slot),
+                   unnest(live, flow) with ordinality as m (live, flow, i)
+             where looked.live <> looked.flow and m.live is distinct from m.flow)`,
+};
+
+const FLOW_LATE: SqlCheck = {
+  invariant: 'I3',
+  name: 'flow_late',
+  holds: 'the late clicks of a minute are its recorded positions',
+  unit: 'minutes with late clicks',
+  sql: `
+    recorded as (select hour, slot, minute, count(*) as n
+                   from late_clicks, asked where hour >= lo and hour < hi
+                  group by hour, slot, minute),
+    flow as (select hour, slot, m.i - 1 as minute, m.n
+               from minute_flow, asked, unnest(late) with ordinality as m (n, i)
+              where hour >= lo and hour < hi and m.n <> 0),
+    looked as (select hour, slot, minute, coalesce(r.n, 0) as recorded, coalesce(f.n, 0) as flow
+                 from recorded r full join flow f using (hour, slot, minute)),
+    bad as (select hour, minute, topic, partition, recorded, flow as late
+              from looked left join place using (slot) where recorded <> flow)`,
+};
+
+/** I3 as Postgres alone can see it: by offset range and by event minute. */
+export const CONSERVATION_CHECKS: readonly SqlCheck[] = [
+  LOSS,
+  FLUSH_RANGES,
+  FATES,
+  contents(
+    'lost_offsets',
+    'lost',
+    'select slot, from_offset as at, to_offset - from_offset as n from loss_intervals',
+    'the lost offsets of a flush are its loss intervals',
+  ),
+  contents(
+    'quarantine_rows',
+    'quarantined',
+    'select slot, log_offset as at, 1::bigint as n from quarantine',
+    'the quarantined records of a flush are kept, at positions within it',
+  ),
+  contents(
+    'late_rows',
+    'late',
+    'select slot, log_offset as at, 1::bigint as n from late_clicks',
+    'the late clicks of a flush are recorded, at positions within it',
+  ),
+  FLOW_SUMS,
+  FLOW_CELLS,
+  FLOW_LATE,
+];

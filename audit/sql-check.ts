@@ -1,0 +1,87 @@
+import type pg from 'pg';
+import type { TimeRange } from '../core/range.js';
+import { plural } from './report.js';
+import type { Check, Example, Invariant } from './report.js';
+
+/** A check that Postgres can answer alone. */
+export interface SqlCheck {
+  readonly invariant: Invariant;
+  readonly name: string;
+  /** The sentence that is true if nothing is broken. */
+  readonly holds: string;
+  /** What is looked at, in the plural. */
+  readonly unit: string;
+  /**
+   * Common table expressions; among them `looked`, one row for each thing looked at, and `bad`, one
+   * row for each finding, whose columns become the example. `asked` has the range of hours as
+   * `lo` and `hi`; `place` the topic and partition of each slot.
+   */
+  readonly sql: string;
+}
+
+interface Row {
+  broken: string;
+  looked: string;
+  examples: Example[];
+}
+
+/** Runs one check on the snapshot of `client`'s transaction. */
+export async function runSqlCheck(
+  client: pg.ClientBase,
+  check: SqlCheck,
+  range: TimeRange | undefined,
+): Promise<Check> {
+  const { rows } = await client.query<Row>(
+    `with asked as (select $1::timestamptz as lo, $2::timestamptz as hi),
+     place as (select slot, topic, partition from stream_progress),
+     ${check.sql},
+     listed as (select * from bad order by 1, 2, 3 limit 10)
+     select (select count(*) from bad) as broken, (select count(*) from looked) as looked,
+            (select coalesce(json_agg(listed), '[]') from listed) as examples`,
+    rangeParameters(range),
+  );
+  const row = rows[0]!;
+  const broken = Number(row.broken);
+  const looked = Number(row.looked);
+  return {
+    invariant: check.invariant,
+    name: check.name,
+    status: broken > 0 ? 'broken' : 'ok',
+    detail:
+      broken > 0
+        ? `${plural(broken, 'finding')} in ${String(looked)} ${check.unit}; it should be: ${check.holds}`
+        : `${check.holds} (${String(looked)} ${check.unit})`,
+    examples: row.examples.map(withShortTimes),
+    checked: { [check.unit]: looked, findings: broken },
+  };
+}
+
+/** `[from, to)` as parameters of a statement; all of time without a range. */
+export function rangeParameters(range: TimeRange | undefined): [Date | string, Date | string] {
+  if (range === undefined) return ['-infinity', 'infinity'];
+  return [new Date(range.fromMs), new Date(range.toMs)];
+}
+
+/** Postgres writes UTC as +00:00; everything else here writes Z. */
+function withShortTimes(example: Example): Example {
+  return Object.fromEntries(
+    Object.entries(example).map(([key, value]) => [
+      key,
+      typeof value === 'string'
+        ? value.replace(/^(\d{4}-\d\d-\d\dT[\d:.]+)\+00:00$/, '$1Z')
+        : value,
+    ]),
+  );
+}
+
+/** `array[f(1), …, f(60)]`: one expression for each minute of an hour, subscripts from 1. */
+export function perMinute(expression: (subscript: string) => string): string {
+  return `array[${Array.from({ length: 60 }, (_, i) => expression(String(i + 1))).join()}]`;
+}
+
+/** A `bigint` or `numeric`, which arrives as text, as a number: exact below 2^53, else an error. */
+export function exactNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value)) return value;
+  throw new RangeError(`${text} is no offset or count`);
+}
