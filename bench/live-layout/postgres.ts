@@ -34,7 +34,7 @@ export async function startPostgres(): Promise<OwnPostgres> {
     async connect() {
       const client = new pg.Client(`postgres://postgres:postgres@127.0.0.1:${port}/postgres`);
       await client.connect();
-      // Arrays of a flush are large: a custom plan copies them as constants, a generic one does not.
+      // The same plan for every flush, however many rows it has.
       await client.query('set plan_cache_mode = force_generic_plan; set jit = off');
       return client;
     },
@@ -45,7 +45,7 @@ export async function startPostgres(): Promise<OwnPostgres> {
   };
 }
 
-/** CPU time the backend has used, in ms (first field of schedstat: ns on a core, user and system). */
+/** CPU time of the backend, user and system, in ms (first field of schedstat: ns on a core). */
 export function backendCpuMs(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
 }

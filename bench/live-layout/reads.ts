@@ -1,6 +1,6 @@
 /**
- * Reads over 20,000 ads × 24 hours of one filter, by layout and order of the primary key. One minute
- * in 14 has clicks; the first ads' all have. Rows lie in the order in which a stream writes them.
+ * Reads over 20,000 ads × 24 hours of one filter, by layout and order of the primary key. Of all
+ * minutes one in 14 has clicks; the first ads' all have. Rows lie as a stream writes them.
  */
 import type pg from 'pg';
 import { backendCpuMs } from './postgres.js';
@@ -65,7 +65,8 @@ async function load(client: pg.Client): Promise<void> {
   await client.query(`create schema reads; set search_path = reads; select setseed(0.5)`);
   await client.query(
     `create table b60_hour as
-     select h as start, f collate "C" as filter, 'ad-' || lpad(a::text, 6, '0') collate "C" as ad_id,
+     select h as start, f collate "C" as filter,
+       'ad-' || lpad(a::text, 6, '0') collate "C" as ad_id,
        3 as slot, array(select case when random() < 5 / sqrt(a + 1) then 1 + (random() * 9)::int
          else 0 end from generate_series(1, 60) where a >= 0) as counts
      from generate_series($1::timestamptz, $1::timestamptz + interval '23 hours', '1 hour') as h,
@@ -76,7 +77,8 @@ async function load(client: pg.Client): Promise<void> {
     create table b15_hour as select start + q * interval '15 minutes' as start, filter, ad_id, slot,
       counts[q * 15 + 1 : q * 15 + 15] as counts from generate_series(0, 3) as q, b60_hour
       where 0 < (select sum(c) from unnest(counts[q * 15 + 1 : q * 15 + 15]) as c);
-    create table a_hour as select start, filter, ad_id, slot, m::int - 1 as minute, c::bigint as count
+    create table a_hour as select start, filter, ad_id, slot,
+        m::int - 1 as minute, c::bigint as count
       from b60_hour, unnest(counts) with ordinality as u(c, m) where c > 0;
     create table a_ad as table a_hour`);
   for (const { table, key } of LAYOUTS) {
@@ -128,7 +130,8 @@ async function measureQuery(
 ): Promise<string> {
   const cells = cellsSql(layout, from, to, top ? 'true' : 'ad_id = $1');
   const text = top
-    ? `select ad_id, sum(n) as n from (${cells}) as c group by ad_id order by n desc, ad_id limit 100`
+    ? `select ad_id, sum(n) as n from (${cells}) as c
+       group by ad_id order by n desc, ad_id limit 100`
     : `select sum(n) as n from (${cells}) as c`;
   const wall: number[] = [];
   const cpu: number[] = [];

@@ -43,7 +43,7 @@ const TALKING_DATA_LIKE: Shape = {
   skew: 1.3,
 };
 
-/** Full backlog: 500 k clicks over 10 event minutes, 2 % up to 3 min older; three flushes an hour. */
+/** Backlog: 500 k clicks over 10 event minutes, 2 % up to 3 min older; three flushes an hour. */
 export const catchUp: Workload = {
   name: 'catch-up',
   flushesPerRound: 3,
@@ -55,7 +55,7 @@ export const catchUp: Workload = {
     }),
 };
 
-/** 20 k clicks a flush into the current minute, a tenth into the one before; six flushes a minute. */
+/** 20 k clicks a flush into the current minute, a tenth into the last; six flushes a minute. */
 export const steady: Workload = {
   name: 'steady',
   flushesPerRound: 6,
