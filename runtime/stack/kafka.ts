@@ -126,7 +126,8 @@ rootLogger.appenderRef.out.ref = out
 async function format(dir: string, jars: string, log: (line: string) => void): Promise<void> {
   log('kafka: making a data folder');
   rmSync(join(dir, 'data'), { recursive: true, force: true }); // half made, if at all
-  const id = randomBytes(16).toString('base64url');
+  // Like Kafka's own random ids: one that starts with a dash would be read as an option.
+  const id = randomBytes(16).toString('base64url').replace(/^-/, 'A');
   const tool = [
     'kafka.tools.StorageTool',
     'format',
