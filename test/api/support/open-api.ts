@@ -37,7 +37,7 @@ export async function get(
   query: Readonly<Record<string, string | number>> = {},
 ): Promise<{ status: number; headers: Record<string, unknown>; body: unknown }> {
   const search = new URLSearchParams(
-    Object.entries(query).map(([name, value]) => [name, String(value)]),
+    Object.entries(query).map(([name, value]) => [name, String(value)] as [string, string]),
   ).toString();
   const answer = await api.inject({
     method: 'GET',
