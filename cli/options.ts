@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TruecountError } from '../core/errors.js';
-import { loadConfig, type LoadedConfig } from '../runtime/config.js';
+import { loadConfig, type ConfigInputs, type LoadedConfig } from '../runtime/config.js';
 
 /** Options that every verb with settings has. */
 export interface CommonOptions {
@@ -21,11 +21,11 @@ function collect(value: string, before: readonly string[] = []): readonly string
   return [...before, value];
 }
 
-/** The settings in force for a verb. `flags` are values of its own options, by key of the setting. */
-export function configFor(
+/** What a verb's options say about the settings; `flags` are values by key of the setting. */
+export function configInputs(
   options: CommonOptions,
   flags: Readonly<Record<string, unknown>> = {},
-): LoadedConfig {
+): ConfigInputs {
   const set: Record<string, unknown> = {};
   for (const pair of options.set ?? []) {
     const at = pair.indexOf('=');
@@ -36,5 +36,13 @@ export function configFor(
     }
     set[pair.slice(0, at)] = pair.slice(at + 1);
   }
-  return loadConfig({ flags: { ...set, ...flags }, file: options.config });
+  return { flags: { ...set, ...flags }, file: options.config };
+}
+
+/** The settings in force for a verb. */
+export function configFor(
+  options: CommonOptions,
+  flags: Readonly<Record<string, unknown>> = {},
+): LoadedConfig {
+  return loadConfig(configInputs(options, flags));
 }

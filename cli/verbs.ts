@@ -14,6 +14,21 @@ interface Verb {
 /** The verbs in the order of `--help`. Each is one file, loaded only when it is asked for. */
 export const VERBS: readonly Verb[] = [
   {
+    name: 'up',
+    summary: 'start the stack and all services',
+    load: () => import('./verbs/up.js'),
+  },
+  {
+    name: 'down',
+    summary: 'stop the stack and all services',
+    load: () => import('./verbs/down.js'),
+  },
+  {
+    name: 'status',
+    summary: 'endpoints, health, lag and hours by state',
+    load: () => import('./verbs/status.js'),
+  },
+  {
     name: 'config',
     summary: 'what is in force, and where each value came from',
     load: () => import('./verbs/config.js'),

@@ -64,7 +64,8 @@ export function mask(secret: string): string {
   }
 }
 
-function valueAt(config: object, key: string): unknown {
+/** The value at a path with dots, if there is one. */
+export function valueAt(config: object, key: string): unknown {
   let node: unknown = config;
   for (const name of key.split('.')) {
     node = (node as Readonly<Record<string, unknown>> | undefined)?.[name];

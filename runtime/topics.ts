@@ -1,7 +1,10 @@
-import { ConfigResourceTypes, Kafka, logLevel, type Admin } from 'kafkajs';
+import { Kafka, logLevel, type Admin } from 'kafkajs';
 import { TruecountError } from '../core/errors.js';
 import type { Config } from './config.js';
 import { kafkaClientOptions } from './connections.js';
+
+/** kafkajs' own `ConfigResourceTypes.TOPIC`, which Node can't import from it by name. */
+const RESOURCE_TOPIC = 2;
 
 export interface TopicFacts {
   readonly topic: string;
@@ -65,7 +68,7 @@ async function topicSettings(admin: Admin, topic: string): Promise<Map<string, s
   try {
     const answer = await admin.describeConfigs({
       includeSynonyms: false,
-      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+      resources: [{ type: RESOURCE_TOPIC, name: topic }],
     });
     const entries = answer.resources[0]?.configEntries ?? [];
     return new Map(entries.map((entry) => [entry.configName, entry.configValue]));

@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import { readStatus, type Status } from '../../runtime/status.js';
+import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
+import { columns, printResult, styleFor, withExamples } from '../output.js';
+import { endpointTable } from './up.js';
+
+/** `truecount status`: endpoints, health, lag and hours; exit 5 if anything is down. */
+export function register(program: Command): void {
+  const command = program
+    .command('status')
+    .summary('endpoints, health, lag and hours by state')
+    .description(
+      'Says where everything is reached, whether it answers, how far behind the stream is and how ' +
+        'many hours are in which state. Exits 5 if anything does not answer.',
+    )
+    .action(async (options: CommonOptions) => {
+      const status = await readStatus(configFor(options));
+      const { endpoints, ...rest } = status;
+      printResult(options.json === true, { ...endpoints, ...rest }, () => describe(status));
+      if (status.health.some(({ ok }) => !ok)) process.exitCode = 5;
+    });
+  withExamples(withCommonOptions(command), 'npx truecount status', 'npx truecount status --json');
+}
+
+function describe({ endpoints, health, lag, watermark, hours }: Status): string {
+  const style = styleFor(process.stdout);
+  const word = (ok: boolean): string => (ok ? style.green('ok  ') : style.red('down'));
+  const rows = health.map(({ name, ok, detail }) => [word(ok), name, detail]);
+  const counts =
+    hours === null
+      ? []
+      : [
+          '',
+          `lag        ${String(lag ?? 0)} records`,
+          `watermark  ${watermark ?? 'none yet'}`,
+          `hours      ${String(hours.open)} open, ${String(hours.provisional)} provisional, ` +
+            `${String(hours.cut)} cut`,
+        ];
+  return [endpointTable(endpoints), '', columns(rows), ...counts].join('\n');
+}

@@ -1,0 +1,141 @@
+import { Kafka, logLevel } from 'kafkajs';
+import { readHours } from '../store/read/hours.js';
+import { readPartitions } from '../store/read/partitions.js';
+import type { LoadedConfig } from './config.js';
+import { kafkaClientOptions } from './connections.js';
+import { withDatabase } from './database.js';
+import { mask } from './describe-config.js';
+import { accepts } from './stack/ports.js';
+import { isRunning } from './stack/process.js';
+import { readState } from './stack/state.js';
+
+/** Where everything is reached; null: not known, or not running. */
+export interface Endpoints {
+  readonly api: string | null;
+  readonly temporal_ui: string | null;
+  /** With the password if it is the embedded server's own, which nobody else knows. */
+  readonly postgres: string | null;
+  readonly kafka: string | null;
+  readonly lake: string;
+}
+
+export interface Health {
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was found, or what is wrong. */
+  readonly detail: string;
+}
+
+export interface Status {
+  readonly endpoints: Endpoints;
+  readonly health: readonly Health[];
+  /** Records not yet counted, over all partitions; null if it can't be known. */
+  readonly lag: number | null;
+  readonly watermark: string | null;
+  /** How many hours are in which state; null if Postgres does not answer. */
+  readonly hours: Readonly<Record<'open' | 'provisional' | 'cut', number>> | null;
+}
+
+/** Endpoints, health, lag and hours by state. It throws for nothing that is down: it reports it. */
+export async function readStatus(loaded: LoadedConfig): Promise<Status> {
+  const { config, sources } = loaded;
+  const state = readState(config.home);
+  const api = state.services.find(({ name, process }) => name === 'api' && isRunning(process));
+  const url = config.postgresUrl;
+  const isOurs = sources.get('postgresUrl')?.kind === 'stack';
+  const { temporal } = state.components;
+  const endpoints: Endpoints = {
+    api: api?.url ?? null,
+    temporal_ui:
+      temporal !== undefined && isRunning(temporal.process) ? (temporal.ui ?? null) : null,
+    postgres: url === undefined ? null : isOurs ? url : mask(url),
+    kafka: config.kafka.brokers?.join(',') ?? null,
+    lake: config.lakeUrl,
+  };
+  const [kafka, temporalHealth, counts] = await Promise.all([
+    checkKafka(loaded),
+    checkTemporal(loaded),
+    readCounts(loaded),
+  ]);
+  const services = state.services.map(({ name, process, url: at, restarts }): Health => ({
+    name,
+    ok: isRunning(process),
+    detail: `pid ${String(process.pid)}, ${at ?? 'starting'}, restarts ${String(restarts)}`,
+  }));
+  const { lag, watermark, hours } = counts;
+  return {
+    endpoints,
+    health: [counts.health, kafka, temporalHealth, ...services],
+    lag,
+    watermark,
+    hours,
+  };
+}
+
+type Counts = Pick<Status, 'lag' | 'watermark' | 'hours'> & { readonly health: Health };
+
+async function readCounts({ config }: LoadedConfig): Promise<Counts> {
+  try {
+    return await withDatabase(config, async (client) => {
+      const version = await client.query<{ server_version: string }>('show server_version');
+      const detail = `PostgreSQL ${version.rows[0]?.server_version ?? ''}`;
+      const partitions = await readPartitions(client);
+      const { hours, watermarkMs } = await readHours(client, null);
+      const inState = { open: 0, provisional: 0, cut: 0 };
+      for (const hour of hours) {
+        if (hour.cutAtMs !== null) inState.cut += 1;
+        else if (hour.state === 'open') inState.open += 1;
+        else inState.provisional += 1;
+      }
+      return {
+        health: { name: 'postgres', ok: true, detail },
+        lag: partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0),
+        watermark: watermarkMs === null ? null : new Date(watermarkMs).toISOString(),
+        hours: inState,
+      };
+    });
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return {
+      health: { name: 'postgres', ok: false, detail },
+      lag: null,
+      watermark: null,
+      hours: null,
+    };
+  }
+}
+
+async function checkKafka({ config }: LoadedConfig): Promise<Health> {
+  try {
+    const options = kafkaClientOptions(config);
+    const retry = { retries: 0 };
+    const kafka = new Kafka({
+      ...options,
+      logLevel: logLevel.NOTHING,
+      connectionTimeout: 3_000,
+      retry,
+    });
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      const { brokers } = await admin.describeCluster();
+      return { name: 'kafka', ok: true, detail: `${String(brokers.length)} broker(s)` };
+    } finally {
+      await admin.disconnect();
+    }
+  } catch (error) {
+    return {
+      name: 'kafka',
+      ok: false,
+      detail: error instanceof Error ? error.message : String(error),
+    };
+  }
+}
+
+async function checkTemporal({ config }: LoadedConfig): Promise<Health> {
+  const address = config.temporalAddress;
+  if (address === undefined) return { name: 'temporal', ok: false, detail: 'no address is known' };
+  const at = address.lastIndexOf(':');
+  const ok = await accepts(address.slice(0, at), Number(address.slice(at + 1)));
+  return { name: 'temporal', ok, detail: ok ? address : `${address} does not accept connections` };
+}
