@@ -11,6 +11,8 @@ const { KafkaJSNonRetriableError, KafkaJSProtocolError } = kafkajs;
 export interface ClusterHooks {
   /** Stamp for the answers to a fetch that is about to be sent. Throws to leave the fetch loop. */
   beforeFetch(): number;
+  /** Throws to join instead: a consumer whose partitions are all paused sends no fetch. */
+  beforeHeartbeat(): void;
   /** All partitions of an answer, before kafkajs sees them. */
   onAnswer(partitions: readonly RawPartition[]): void;
   /** Awaited before a JoinGroup request is sent; returns the member id to join with. */
@@ -89,6 +91,7 @@ function hookBroker(broker: KafkajsBroker, hooks: ClusterHooks): void {
 
   const heartbeat = broker.heartbeat.bind(broker);
   broker.heartbeat = async (options) => {
+    hooks.beforeHeartbeat();
     try {
       return await heartbeat(options);
     } catch (error) {

@@ -67,7 +67,10 @@ export class OutOfRange {
     const end = await this.bound(raw, false);
     if (this.stopped || !this.session.isWanted(raw)) return false;
     const wanted = raw.fetchedOffset;
-    if (wanted >= start && wanted <= end) return false;
+    if (wanted >= start && wanted <= end) {
+      this.looks.delete(key);
+      return false;
+    }
     if (wanted < start) {
       this.session.log.warn({ key, wanted, start }, 'the log no longer holds the wanted offset');
       this.session.jump(raw, start);
@@ -111,6 +114,11 @@ export class OutOfRange {
   /** The next fetch tells whether the offset is still refused. */
   private release(raw: RawPartition, key: string): void {
     this.handling.delete(key);
-    if (!this.stopped) this.session.resume(raw);
+    if (this.stopped) return;
+    try {
+      this.session.resume(raw);
+    } catch (error) {
+      this.session.log.debug({ key, error }, 'the consumer is gone, its successor starts anew');
+    }
   }
 }

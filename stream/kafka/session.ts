@@ -70,7 +70,7 @@ export class ConsumerSession implements ClusterHooks {
       isWanted: (raw) =>
         this.isCurrent(raw) && this.wanted.get(partitionKey(raw)) === raw.fetchedOffset,
       jump: (tp, offset) => {
-        this.seek(tp, offset);
+        this.moveTo(tp, offset);
       },
       fail: (error) => {
         this.end?.reject(error);
@@ -92,7 +92,10 @@ export class ConsumerSession implements ClusterHooks {
     this.consumer.on(events.FETCH, () => {
       if (!this.isReady || this.owned.length === 0) this.progress();
     });
-    this.consumer.on(events.CRASH, ({ payload }) => this.end?.reject(payload.error));
+    this.consumer.on(events.CRASH, ({ payload }) => {
+      this.isReady = false;
+      this.end?.reject(payload.error);
+    });
     const watchdog = this.startWatchdog();
     try {
       await Promise.race([ended, this.start()]);
@@ -113,8 +116,12 @@ export class ConsumerSession implements ClusterHooks {
     });
   }
 
-  /** Reads a partition from another offset. */
+  /** Reads a partition from another offset; between assignments `assigned` gives the positions. */
   seek(tp: TopicPartition, offset: number): void {
+    if (this.isReady) this.moveTo(tp, offset);
+  }
+
+  private moveTo(tp: TopicPartition, offset: number): void {
     this.wanted.set(partitionKey(tp), offset);
     this.consumer.seek({ topic: tp.topic, partition: tp.partition, offset: String(offset) });
   }
@@ -173,9 +180,12 @@ export class ConsumerSession implements ClusterHooks {
   }
 
   beforeFetch(): number {
-    const reason = this.joinReason;
-    if (reason !== undefined) throw reason;
+    this.beforeHeartbeat();
     return this.generation;
+  }
+
+  beforeHeartbeat(): void {
+    if (this.joinReason !== undefined) throw this.joinReason;
   }
 
   async beforeJoin(memberId: string): Promise<string> {
@@ -184,10 +194,7 @@ export class ConsumerSession implements ClusterHooks {
     const wasReady = this.isReady;
     this.owned = [];
     if (hadPartitions) {
-      const flush = this.gate.run(() => this.handler.revoking());
-      flush.catch((error: unknown) => {
-        this.log.warn({ error }, 'flush before a rebalance failed');
-      });
+      const flush = this.guard(this.gate.run(() => ofHandler(() => this.handler.revoking())));
       const inTime = await settlesWithin(flush, this.settings.rebalanceTimeoutMs * REVOKE_SHARE);
       if (!inTime) this.log.warn({ wasReady }, 'joined again without waiting longer for the flush');
     }
@@ -241,7 +248,7 @@ export class ConsumerSession implements ClusterHooks {
       if (offset === undefined) {
         throw new TruecountError('internal', `No position was given for ${partitionKey(tp)}.`);
       }
-      this.seek(tp, offset);
+      this.moveTo(tp, offset);
     }
     this.consumer.resume(byTopic(this.owned));
     this.isReady = true;
@@ -265,7 +272,7 @@ export class ConsumerSession implements ClusterHooks {
     if (!this.isCurrent(raw) || wanted === undefined) return;
     if (raw.fetchedOffset !== wanted) {
       this.log.debug({ key, wanted, fetched: raw.fetchedOffset }, 'dropped a batch, sought again');
-      this.seek(raw, wanted);
+      this.moveTo(raw, wanted);
       return;
     }
     // Taken out while the handler has the batch, so that a seek of the handler is seen.
@@ -303,7 +310,11 @@ export class ConsumerSession implements ClusterHooks {
   private reportEnds(): void {
     for (const [key, raw] of this.ends) {
       if (!this.isCurrent(raw) || this.wanted.get(key) !== raw.fetchedOffset) continue;
-      this.handler.atEnd(raw, raw.fetchedOffset, raw.logStartOffset);
+      try {
+        this.handler.atEnd(raw, raw.fetchedOffset, raw.logStartOffset);
+      } catch (error) {
+        throw new HandlerFailure(error);
+      }
     }
     this.ends.clear();
   }

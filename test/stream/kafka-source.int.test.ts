@@ -186,6 +186,29 @@ describe('moving', () => {
     expect(recorder.jumps).toEqual([]);
   });
 
+  test('a new assignment asked for while one is made is made next', async () => {
+    const topic = await freshTopic();
+    await send(topic, numbered('a', 10));
+    const recorder = new Recorder();
+    const groupId = randomUUID();
+    const settings = { kafka: { brokers }, groupId, topics: [topic] };
+    const member: Member = startMember(settings, {
+      assigned: async (partitions) => {
+        const given = await recorder.assigned(partitions);
+        if (recorder.assignments === 1) await member.source.rejoin();
+        return given;
+      },
+      revoking: () => recorder.revoking(),
+      batch: (batch, heartbeat) => recorder.batch(batch, heartbeat),
+      atEnd: (tp, offset) => {
+        recorder.atEnd(tp, offset);
+      },
+    });
+    members.push(member);
+    await until('10 records', () => recorder.values.length === 10);
+    expect(recorder.assignments).toBe(2);
+  });
+
   test('records deleted before they were read show as a jump to the start of the log', async () => {
     const topic = await freshTopic();
     await send(topic, numbered('a', 30));
