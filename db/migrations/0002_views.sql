@@ -33,9 +33,10 @@ begin atomic
 end;
 
 -- The watermark in epoch milliseconds: the minimum over the partitions that are not idle; null where
--- one of them has not been read at all. When all are idle, the greatest value of any.
+-- one of them has not been read at all. When all are idle, the greatest value of any. It runs with its
+-- owner's rights, as views do: who may read the views needs no other right.
 create function global_watermark_ms(as_of_time timestamptz default now()) returns bigint
-language sql stable
+language sql stable security definer
 begin atomic
   select case
            when bool_and(w.idle) then max(w.watermark_ms)

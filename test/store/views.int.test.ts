@@ -94,6 +94,25 @@ test('a condition on the ad is one index lookup per hour, and on click_hour fewe
   }
 });
 
+test('a role that may read the views needs no other right, and gets none', async () => {
+  const client = await database.pool.connect();
+  const role = `bi_${String(process.pid)}`;
+  try {
+    await client.query('begin');
+    await client.query(`create role ${role}`);
+    await client.query(`grant select on ad_click_counts, ad_click_counts_filtered to ${role}`);
+    await client.query(`set local role ${role}`);
+    for (const view of ['ad_click_counts', 'ad_click_counts_filtered']) {
+      const { rows } = await client.query<{ state: string }>(`select state from ${view} limit 1`);
+      expect(rows).toHaveLength(1);
+    }
+    await expect(client.query('select from live_cells')).rejects.toMatchObject({ code: '42501' });
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+});
+
 interface PlanNode {
   'Node Type': string;
   'Relation Name'?: string;
