@@ -14,9 +14,6 @@ export const CLICK = 0;
 export const FALLBACK = 1;
 export type ScanVerdict = typeof CLICK | typeof FALLBACK;
 
-/** Records until the marks of `seenIn` are wiped: before they leave 31 bits. */
-const SERIALS = 2 ** 30;
-
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -29,20 +26,16 @@ const LOWER_N = 0x6e;
  * Finds a click in its bytes without building anything: the hot path's decoder. It says CLICK only
  * where `parseClick` accepts the same bytes with the same values, and checks the whole record's
  * syntax for that; a property test holds the two together. A wanted key that is written with
- * escapes, comes twice, or has a value that is not plain ASCII is left to the full parser.
+ * escapes, or has a value that is not plain ASCII is left to the full parser.
  */
 export class ClickScanner {
   private readonly layout: KeyLayout;
-  private readonly fieldCount: number;
   private readonly time = new TimeScanner();
   private source: Uint8Array = new Uint8Array(0);
   private data: DataView = new DataView(new ArrayBuffer(0));
   /** Per slot, of the record in hand: its value's range, or FIELD_ABSENT or FIELD_OTHER. */
   private readonly starts: Int32Array;
   private readonly ends: Int32Array;
-  /** Per slot, the serial number of the last record that had its key. */
-  private readonly seenIn: Int32Array;
-  private serial = 0;
   private valueAt = 0;
 
   /** @throws TruecountError invalid_argument for a field that comes twice or is an id or time. */
@@ -56,10 +49,8 @@ export class ClickScanner {
       );
     }
     this.layout = new KeyLayout(wanted);
-    this.fieldCount = fields.length;
     this.starts = new Int32Array(SLOT_FIELD + fields.length);
     this.ends = new Int32Array(SLOT_FIELD + fields.length);
-    this.seenIn = new Int32Array(SLOT_FIELD + fields.length);
   }
 
   /**
@@ -78,10 +69,8 @@ export class ClickScanner {
     const framed = bytes[start] === FRAMING_MAGIC;
     const open = skipSpace(bytes, framed ? start + FRAMING_BYTES : start, end);
     if (open >= end || bytes[open] !== OPEN_BRACE) return FALLBACK;
-    this.nextSerial();
     const after = this.members(bytes, open, end);
     if (after === UNUSUAL || (after < end && skipSpace(bytes, after, end) < end)) return FALLBACK;
-    if (!this.hasRequired()) return FALLBACK;
     if (!this.takeIds(view) || !this.takeTime(bytes, appendMs, view)) return FALLBACK;
     this.takeFields(view);
     view.source = bytes;
@@ -93,25 +82,13 @@ export class ClickScanner {
     this.data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  private nextSerial(): void {
-    if (++this.serial < SERIALS) return;
-    this.seenIn.fill(0);
-    this.serial = 1;
-  }
-
-  private hasRequired(): boolean {
-    const { seenIn, serial } = this;
-    return (
-      seenIn[SLOT_EVENT] === serial && seenIn[SLOT_AD] === serial && seenIn[SLOT_TIME] === serial
-    );
-  }
-
   /**
-   * Notes where the value of each wanted key is; `open` is the index of `{`. Returns the index
-   * after the `}` that closes it.
+   * Notes where the value of each wanted key is; the last wins where a key is repeated. `open` is
+   * the index of `{`. Returns the index after the `}` that closes it.
    */
   private members(bytes: Uint8Array, open: number, end: number): number {
-    const { layout, data, starts, ends, seenIn, serial } = this;
+    const { layout, data, starts, ends } = this;
+    for (let slot = SLOT_EVENT; slot < starts.length; slot++) starts[slot] = FIELD_ABSENT;
     let at = open;
     for (let member = 0; ; member++) {
       const known = layout.matches(member, data, at + 1, end);
@@ -119,15 +96,13 @@ export class ClickScanner {
         ? (layout.slots[member] as number)
         : this.learn(bytes, at + 1, end, member);
       if (slot === UNUSUAL) return UNUSUAL;
-      if (seenIn[slot] === serial && slot !== UNWANTED) return UNUSUAL;
-      seenIn[slot] = serial;
       let i = known ? at + 1 + (layout.lengths[member] as number) : this.valueAt;
       if ((bytes[i] as number) <= SPACE) i = skipSpace(bytes, i, end);
       if (i < end && bytes[i] === QUOTE) {
         const close = plainEnd(bytes, data, i + 1, end);
         starts[slot] = i + 1;
         ends[slot] = close;
-        if (close < end && bytes[close] === QUOTE) i = close + 1;
+        if (bytes[close] === QUOTE) i = close + 1;
         else i = slot === UNWANTED ? skipString(bytes, i + 1, end) : UNUSUAL;
       } else i = this.otherValue(bytes, i, end, slot);
       if (i === UNUSUAL) return UNUSUAL;
@@ -173,6 +148,7 @@ export class ClickScanner {
     const adBytes = view.adEnd - view.adStart;
     const idBytes = view.idEnd - view.idStart;
     const max = CLICK_LIMITS.idBytesMax;
+    if (view.adStart < 0 || view.idStart < 0) return false;
     return adBytes > 0 && adBytes <= max && idBytes > 0 && idBytes <= max;
   }
 
@@ -180,6 +156,7 @@ export class ClickScanner {
     const time = this.time;
     const from = this.starts[SLOT_TIME] as number;
     const to = this.ends[SLOT_TIME] as number;
+    if (from < 0) return false;
     const quoted = bytes[from - 1] === QUOTE;
     if (!(quoted ? time.readText(bytes, this.data, from, to) : time.readEpoch(bytes, from, to))) {
       return false;
@@ -194,19 +171,19 @@ export class ClickScanner {
   }
 
   private takeFields(view: ClickView): void {
-    for (let f = 0; f < this.fieldCount; f++) {
-      const slot = SLOT_FIELD + f;
-      const seen = this.seenIn[slot] === this.serial;
-      let start = seen ? (this.starts[slot] as number) : FIELD_ABSENT;
-      if (start >= 0) {
-        const end = this.ends[slot] as number;
-        if (start === end) start = FIELD_ABSENT;
-        else if (end - start > CLICK_LIMITS.dimensionBytesMax) start = FIELD_OTHER;
-        view.fieldEnd[f] = end;
-      }
-      view.fieldStart[f] = start;
+    const { starts, ends } = this;
+    for (let slot = SLOT_FIELD; slot < starts.length; slot++) {
+      const start = starts[slot] as number;
+      const end = ends[slot] as number;
+      view.fieldStart[slot - SLOT_FIELD] = start < 0 ? start : fieldStart(start, end);
+      view.fieldEnd[slot - SLOT_FIELD] = end;
     }
   }
+}
+
+function fieldStart(start: number, end: number): number {
+  if (start === end) return FIELD_ABSENT;
+  return end - start > CLICK_LIMITS.dimensionBytesMax ? FIELD_OTHER : start;
 }
 
 /**

@@ -9,12 +9,15 @@ import { resultOf } from './decoding.js';
 export const APPEND_MS = Date.UTC(2026, 10, 21, 10, 30);
 export const FIELDS = ['country', 'device', 'ad_format'];
 
-/** What follows a record in its batch; reading it as part of the record would show. */
-const BEHIND = Buffer.from('"}]0,"ad_id":"behind"}');
+/** What may follow a record in its batch; reading it as part of the record would show. */
+const BEHIND = ['', '"}', '}', '0}', ',"ad_id":"behind"}', ':1}', ' }'].map((text) =>
+  Buffer.from(text),
+);
 
 /**
  * Decodes by the full parser and by the stream's entry point, expects one meaning, returns it.
- * Twice by the latter: once with nothing learned, once with the record's own layout learned.
+ * Several times by the latter: with nothing learned, then with the record's own layout learned, and
+ * with other bytes behind the record.
  */
 export function decodeBoth(
   value: string | Uint8Array,
@@ -23,10 +26,10 @@ export function decodeBoth(
 ): DecodeResult {
   const record = typeof value === 'string' ? Buffer.from(value) : value;
   const expected = parseClick(record, appendMs, fields);
-  const bytes = Buffer.concat([record, BEHIND]);
   const decoder = new ClickDecoder(fields);
   const view = createClickView(fields.length);
-  for (let pass = 0; pass < 2; pass++) {
+  for (const behind of BEHIND) {
+    const bytes = Buffer.concat([record, behind]);
     const code = decoder.decodeInto(bytes, 0, record.length, appendMs, view);
     expect(resultOf(decoder, code, view)).toEqual(expected);
   }
