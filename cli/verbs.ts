@@ -29,6 +29,11 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./verbs/status.js'),
   },
   {
+    name: 'doctor',
+    summary: 'what is wrong, and what to do',
+    load: () => import('./verbs/doctor.js'),
+  },
+  {
     name: 'config',
     summary: 'what is in force, and where each value came from',
     load: () => import('./verbs/config.js'),
@@ -67,6 +72,11 @@ export const VERBS: readonly Verb[] = [
     name: 'cut',
     summary: 'end live counting of hours, at an exact line of the log',
     load: () => import('./verbs/cut.js'),
+  },
+  {
+    name: 'audit',
+    summary: 'check the invariants, against the log as well',
+    load: () => import('./verbs/audit.js'),
   },
   {
     name: 'quarantine',

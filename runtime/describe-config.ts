@@ -1,5 +1,5 @@
 import { SETTINGS } from './config-schema.js';
-import type { LoadedConfig } from './config.js';
+import type { Config, LoadedConfig } from './config.js';
 import { nearest } from './nearest.js';
 
 export interface DescribedSetting {
@@ -64,8 +64,19 @@ export function mask(secret: string): string {
   }
 }
 
-/** The value at a path with dots, if there is one. */
-export function valueAt(config: object, key: string): unknown {
+/** The settings as the environment that gives just them, secrets in the clear. */
+export function asEnvironment(config: Config): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const { key, env: name } of SETTINGS) {
+    const value = valueAt(config, key);
+    if (Array.isArray(value)) env[name] = value.join(',');
+    else if (typeof value === 'string') env[name] = value;
+    else if (value !== undefined) env[name] = JSON.stringify(value);
+  }
+  return env;
+}
+
+function valueAt(config: object, key: string): unknown {
   let node: unknown = config;
   for (const name of key.split('.')) {
     node = (node as Readonly<Record<string, unknown>> | undefined)?.[name];

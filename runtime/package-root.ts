@@ -12,3 +12,8 @@ export function packageFile(...path: readonly string[]): string {
   }
   return join(dir, ...path);
 }
+
+/** The nearest folder at or above `path` that exists. */
+export function existingParent(path: string): string {
+  return existsSync(path) ? path : existingParent(dirname(path));
+}

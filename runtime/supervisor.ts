@@ -4,9 +4,8 @@ import { pino, type Logger } from 'pino';
 import { TruecountError } from '../core/errors.js';
 import { ChildService } from './child-service.js';
 import { loadConfig, type Config, type ConfigInputs } from './config.js';
-import { SETTINGS } from './config-schema.js';
 import { prepareDatabase } from './database.js';
-import { valueAt } from './describe-config.js';
+import { asEnvironment } from './describe-config.js';
 import { packageFile } from './package-root.js';
 import type { Log, Running } from './stack/component.js';
 import { componentDir, componentsToStart } from './stack/components.js';
@@ -136,11 +135,7 @@ export class Supervisor {
   /** Every setting in force, so that a service sees just what the supervisor saw. */
   async #serviceEnvironment(): Promise<NodeJS.ProcessEnv> {
     const env: NodeJS.ProcessEnv = { ...process.env };
-    for (const setting of SETTINGS) {
-      const value = valueAt(this.#config, setting.key);
-      if (value !== undefined)
-        env[setting.env] = Array.isArray(value) ? value.join(',') : String(value);
-    }
+    Object.assign(env, asEnvironment(this.#config));
     env['TRUECOUNT_API_PORT'] = String(await freePort(this.#config.api.port));
     env['TRUECOUNT_METRICS_PORT'] = '0';
     return env;

@@ -67,3 +67,8 @@ function holderIsGone(file: string): boolean {
     return !existsSync(file); // being written, or released just now
   }
 }
+
+/** Whether the cached folder is there already. */
+export function isCached(name: string): boolean {
+  return existsSync(join(cacheRoot(), name));
+}

@@ -9,7 +9,8 @@ import { runTool } from './tool.js';
 
 /** The broker's version, as pinned in assets/kafka/pom.xml. */
 export const KAFKA_VERSION = '4.1.1';
-const CACHE_NAME = `kafka-${KAFKA_VERSION}`;
+/** Name of its folder in the cache. */
+export const KAFKA_CACHE = `kafka-${KAFKA_VERSION}`;
 const JAVA_MIN = 17;
 
 /** `java` of JAVA_HOME if that is set, else of PATH. */
@@ -49,7 +50,7 @@ export async function kafkaJars(log: Log): Promise<string> {
       },
     );
   }
-  return cached(CACHE_NAME, log, async (dir) => {
+  return cached(KAFKA_CACHE, log, async (dir) => {
     log(`kafka: fetching version ${KAFKA_VERSION} with Maven (43 MB, once)`);
     copyFileSync(
       packageFile('runtime', 'stack', 'assets', 'kafka', 'pom.xml'),
