@@ -14,6 +14,8 @@ import { kafkaClientOptions } from '../../runtime/connections.js';
 import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
 import { Progress, printResult, withExamples } from '../output.js';
 
+const CHUNK_BYTES = 256 * 1024;
+
 interface IngestOptions extends CommonOptions {
   readonly format?: 'ndjson' | 'csv';
   readonly mapping?: string;
@@ -106,10 +108,25 @@ function openSource(file: string): Source {
       hint: 'ingest takes one file: run it for each',
     });
   }
-  const stream = createReadStream(file, { highWaterMark: 256 * 1024 });
+  let readBytes = 0;
+  // Opened when it is first read: options are checked before, and nothing is left open then.
+  async function* chunks(): AsyncGenerator<Buffer> {
+    try {
+      for await (const chunk of createReadStream(file, { highWaterMark: CHUNK_BYTES })) {
+        readBytes += (chunk as Buffer).length;
+        yield chunk as Buffer;
+      }
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new TruecountError('invalid_argument', `cannot read ${file}: ${why}`, {
+        hint: 'check its permissions; ingesting it again counts nothing twice',
+        cause,
+      });
+    }
+  }
   const share = (): number | undefined =>
-    stats.isFile() && stats.size > 0 ? Math.min(stream.bytesRead / stats.size, 1) : undefined;
-  return { chunks: stream, share };
+    stats.isFile() && stats.size > 0 ? Math.min(readBytes / stats.size, 1) : undefined;
+  return { chunks: chunks(), share };
 }
 
 function readItems(
