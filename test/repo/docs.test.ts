@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '../../core/errors.js';
 import { SETTINGS } from '../../runtime/config-schema.js';
+import { problemWith } from './commands.js';
 import { mayImport } from './may-import.js';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -28,6 +29,16 @@ function relativeLinks(path: string): string[] {
   return [...prose(path).matchAll(/\]\(([^)\s]+)\)/g)]
     .map((match) => match[1] ?? '')
     .filter((target) => !/^[a-z]+:/.test(target));
+}
+
+/** Each `npx truecount …` of a document's code blocks; both sides of a pipe. */
+function truecountLines(path: string): { document: string; line: string }[] {
+  const blocks = readFileSync(path, 'utf8').matchAll(/^```[a-z]*\n(.*?)^```/gms);
+  return [...blocks]
+    .flatMap((match) => (match[1] ?? '').split(/\n|\|/))
+    .map((part) => /\bnpx (truecount .*?)(?: *[#>].*)?$/.exec(part.trimEnd())?.[1])
+    .filter((line) => line !== undefined)
+    .map((line) => ({ document: relative(ROOT, path), line }));
 }
 
 /** The anchors that headings get, as the usual renderers make them. */
@@ -73,6 +84,19 @@ describe('documents', () => {
     ]).map((match) => match[1] ?? '');
     expect(named.length).toBeGreaterThan(0);
     expect(named.filter((name) => !(name in scripts))).toEqual([]);
+  });
+});
+
+describe('commands in the documents', () => {
+  it('exist, with the options that are given', async () => {
+    const lines = DOCUMENTS.flatMap((path) => truecountLines(path));
+    expect(lines.length).toBeGreaterThan(0);
+    const problems = [];
+    for (const { document, line } of lines) {
+      const problem = await problemWith(line);
+      if (problem !== undefined) problems.push(`${document}: ${problem} (${line})`);
+    }
+    expect(problems).toEqual([]);
   });
 });
 
