@@ -49,6 +49,7 @@ export class KafkaLog {
     const settings = resolveSettings({ kafka, logger, groupId: 'truecount-audit', topics: [] });
     const { cluster } = createHookedConsumer(settings, {
       beforeFetch: () => 0,
+      beforeHeartbeat: () => undefined,
       onAnswer: (partitions) => {
         this.answer = partitions;
       },

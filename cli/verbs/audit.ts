@@ -1,0 +1,133 @@
+import type { Command } from 'commander';
+import pg from 'pg';
+import { pino } from 'pino';
+import { audit } from '../../audit/audit.js';
+import { KafkaLog } from '../../audit/kafka-log.js';
+import type { AuditReport, Check, CheckStatus, Example } from '../../audit/report.js';
+import { TruecountError } from '../../core/errors.js';
+import { printable } from '../../core/printable.js';
+import { parseHourRange, type TimeRange } from '../../core/range.js';
+import type { Config } from '../../runtime/config.js';
+import { kafkaClientOptions, postgresPoolOptions } from '../../runtime/connections.js';
+import { readError } from '../../store/read/connection.js';
+import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
+import {
+  Progress,
+  columns,
+  printResult,
+  say,
+  styleFor,
+  withExamples,
+  type Style,
+} from '../output.js';
+
+interface AuditVerbOptions extends CommonOptions {
+  readonly from?: string;
+  readonly to?: string;
+  readonly skipLog?: boolean;
+}
+
+/** `truecount audit`: checks the invariants; exit 1 if one is broken. */
+export function register(program: Command): void {
+  const command = program
+    .command('audit')
+    .summary('check the invariants, against the log as well')
+    .description(
+      'Checks, in one snapshot of Postgres, that counts, positions, late clicks and cuts agree, and\n' +
+        'counts the log again to compare every live cell. Exit code 1 if an invariant is broken.',
+    )
+    .option('--from <time>', 'first hour (default: all hours)')
+    .option('--to <time>', 'end of the range, not in it')
+    .option('--skip-log', 'only what Postgres alone can tell')
+    .action(run);
+  withExamples(
+    withCommonOptions(command),
+    'npx truecount audit',
+    'npx truecount audit --from 2026-11-21T00 --to 2026-11-22T00 --json',
+  );
+}
+
+async function run(options: AuditVerbOptions): Promise<void> {
+  const range = rangeOf(options);
+  const { config } = configFor(options);
+  const progress = new Progress();
+  const report = await withConnections(config, options.skipLog === true, (pool, log) =>
+    audit({
+      pool,
+      readLog: log?.readLog ?? null,
+      range,
+      onProgress: (what) => {
+        progress.update(what);
+      },
+    }),
+  );
+  progress.done();
+  printResult(options.json === true, report, () => table(report));
+  const broken = report.checks.filter((check) => check.status === 'broken');
+  if (broken.length === 0) return;
+  const names = broken.map((check) => `${check.invariant} (${check.name})`);
+  say(`${styleFor(process.stderr).red('broken:')} ${names.join(', ')}`);
+  process.exitCode = 1;
+}
+
+function rangeOf({ from, to }: AuditVerbOptions): TimeRange | undefined {
+  if (from === undefined && to === undefined) return undefined;
+  if (from !== undefined && to !== undefined) return parseHourRange(from, to);
+  throw new TruecountError('invalid_argument', '--from and --to are given together', {
+    hint: 'leave both out to check all hours',
+  });
+}
+
+async function withConnections<T>(
+  config: Config,
+  skipLog: boolean,
+  use: (pool: pg.Pool, log: KafkaLog | null) => Promise<T>,
+): Promise<T> {
+  const pool = new pg.Pool({ ...postgresPoolOptions(config), max: 1 });
+  pool.on('error', () => undefined); // the next query reports it
+  const silent = pino({ level: 'silent' });
+  const log = skipLog ? null : new KafkaLog(kafkaClientOptions(config), silent);
+  try {
+    return await use(pool, log);
+  } catch (error) {
+    throw readError(error);
+  } finally {
+    await log?.close();
+    await pool.end();
+  }
+}
+
+function table({ checks, ok }: AuditReport): string {
+  const style = styleFor(process.stdout);
+  const [head = '', ...lines] = columns([
+    ['INVARIANT', 'CHECK', 'RESULT', 'WHAT WAS FOUND'],
+    ...checks.map((check) => [check.invariant, check.name, check.status, printable(check.detail)]),
+  ]).split('\n');
+  const out = [style.bold(head)];
+  for (const [i, check] of checks.entries()) {
+    out.push((lines[i] ?? '').replace(` ${check.status} `, ` ${painted(check.status, style)} `));
+    for (const example of check.examples) out.push(`    ${style.dim(shown(example))}`);
+  }
+  return [...out, '', verdict(checks, ok)].join('\n');
+}
+
+function painted(status: CheckStatus, style: Style): string {
+  if (status === 'ok') return style.green(status);
+  return status === 'broken' ? style.red(status) : style.yellow(status);
+}
+
+function shown(example: Example): string {
+  return Object.entries(example)
+    .filter(([, value]) => value !== null)
+    .map(
+      ([key, value]) =>
+        `${key}=${printable(typeof value === 'string' ? value : JSON.stringify(value))}`,
+    )
+    .join(' ');
+}
+
+function verdict(checks: readonly Check[], ok: boolean): string {
+  const n = (status: Check['status']): string =>
+    String(checks.filter((check) => check.status === status).length);
+  return `${ok ? 'nothing broken' : 'BROKEN'}: ${n('ok')} ok, ${n('broken')} broken, ${n('unchecked')} unchecked`;
+}

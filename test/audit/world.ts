@@ -1,0 +1,188 @@
+import type pg from 'pg';
+import type { LogRecord } from '../../core/count.js';
+import { TruecountError } from '../../core/errors.js';
+import type { RuleSet } from '../../core/rules/rule-set.js';
+import type { ReadLog } from '../../audit/log-reader.js';
+import { activateRuleSet } from '../../store/rule-sets.js';
+
+/** 10:00 is cut, 11:00 counts on. */
+export const TEN_MS = Date.UTC(2026, 10, 21, 10);
+const MINUTE_MS = 60_000;
+const APPEND_MS = TEN_MS + 2 * 3_600_000;
+
+const RULES: RuleSet = {
+  version: 1,
+  dimensions: [
+    { name: 'country', field: 'country', map: { UK: 'GB' } },
+    { name: 'device', field: 'device' },
+  ],
+};
+
+type Fate = 'counted' | 'duplicate' | 'late' | 'quarantined';
+
+interface Written {
+  readonly value: string | null;
+  readonly fate: Fate | 'unread' | 'control';
+  readonly minute?: number;
+  readonly ad?: string;
+  readonly filters?: readonly string[];
+  readonly reason?: string;
+}
+
+function click(fate: Fate | 'unread', id: string, minute: number, filters: string[], raw: object) {
+  const { ad_id: ad } = raw as { ad_id: string };
+  const timestamp = TEN_MS + minute * MINUTE_MS + 7;
+  return { fate, minute, ad, filters, value: JSON.stringify({ event_id: id, timestamp, ...raw }) };
+}
+
+const US_MOBILE = ['country:US', 'device:mobile'];
+
+/** What is on the log and what became of each record: written down by hand, no engine asked. */
+const PARTITIONS: readonly (readonly Written[])[] = [
+  [
+    click('counted', 'e1', 0, US_MOBILE, { ad_id: 'a', country: 'US', device: 'mobile' }),
+    click('counted', 'e2', 1, ['country:GB', 'device:desktop'], {
+      ad_id: 'a',
+      country: 'UK',
+      device: 'desktop',
+    }),
+    click('duplicate', 'e1', 0, US_MOBILE, { ad_id: 'a', country: 'US', device: 'mobile' }),
+    { fate: 'quarantined', value: 'no click', reason: 'not_json' },
+    click('counted', 'e3', 65, ['country:unknown', 'device:mobile'], {
+      ad_id: 'b',
+      device: 'mobile',
+    }),
+    // The cut of 10:00 is here.
+    click('late', 'e4', 2, US_MOBILE, { ad_id: 'a', country: 'US', device: 'mobile' }),
+    click('duplicate', 'e1', 0, US_MOBILE, { ad_id: 'a', country: 'US', device: 'mobile' }),
+    click('late', 'e4', 2, US_MOBILE, { ad_id: 'a', country: 'US', device: 'mobile' }),
+    { fate: 'quarantined', value: null, reason: 'empty' },
+    click('counted', 'e1', 66, US_MOBILE, { ad_id: 'a', country: 'US', device: 'mobile' }),
+    { fate: 'control', value: null },
+    click('unread', 'e9', 67, US_MOBILE, { ad_id: 'a', country: 'US', device: 'mobile' }),
+  ],
+  [
+    click('counted', 'e6', 10, US_MOBILE, { ad_id: 'c', country: 'US', device: 'mobile' }),
+    click('counted', 'e7', 60, US_MOBILE, { ad_id: 'c', country: 'US', device: 'mobile' }),
+  ],
+  [],
+];
+
+/** Ends of the flushes of each partition; the last is its position. */
+const FLUSH_ENDS = [[5, 8, 11], [2], []];
+const CUT = [5, 1];
+
+/** A small healthy world: three partitions, flushed by hand into Postgres. Slots are 1, 2, 3. */
+export async function buildWorld(pool: pg.Pool): Promise<void> {
+  const { hash } = await activateRuleSet(pool, RULES);
+  for (const [partition, ends] of FLUSH_ENDS.entries()) {
+    await pool.query(
+      `insert into stream_progress (topic, partition, epoch, next_offset) values ('t', $1, 1, $2)`,
+      [partition, ends.at(-1) ?? 0],
+    );
+  }
+  const ten = new Date(TEN_MS);
+  await pool.query(
+    `insert into hours (hour, state, rule_set, cut_at) values ($1, 'cut', $2, now()),
+       ($1 + interval '1 hour', 'open', $2, null)`.replaceAll('$1', '$1::timestamptz'),
+    [ten, hash],
+  );
+  await pool.query('insert into hour_cuts values ($1, 1, $2), ($1, 2, $3)', [ten, ...CUT]);
+  for (const [partition, records] of PARTITIONS.entries()) {
+    let from = 0;
+    for (const to of FLUSH_ENDS[partition]!) {
+      await writeFlush(pool, partition + 1, from, to, records.slice(from, to));
+      from = to;
+    }
+  }
+}
+
+async function writeFlush(
+  pool: pg.Pool,
+  slot: number,
+  from: number,
+  to: number,
+  records: readonly Written[],
+): Promise<void> {
+  const n = (fate: Written['fate']): number => records.filter((r) => r.fate === fate).length;
+  await pool.query(`insert into flushes values ($1, $2, $3, 1, $4, $5, 0, $6, $7, 0, $8)`, [
+    ...[slot, from, to],
+    ...[n('counted'), n('duplicate'), n('late'), n('quarantined'), n('control')],
+  ]);
+  for (const [i, record] of records.entries()) {
+    const hour = new Date(TEN_MS + Math.floor((record.minute ?? 0) / 60) * 60 * MINUTE_MS);
+    const minute = (record.minute ?? 0) % 60;
+    if (record.reason !== undefined) {
+      await pool.query(
+        `insert into quarantine values ($1, $2, to_timestamp($3 / 1000.0), $4, '', $5)`,
+        [slot, from + i, APPEND_MS, record.reason, record.value],
+      );
+      continue;
+    }
+    if (record.fate === 'control') continue;
+    await addOne(pool, 'minute_flow', 'hour, slot', [hour, slot], record.fate, minute);
+    if (record.fate === 'late') {
+      await pool.query('insert into late_clicks values ($1, $2, $3, $4, $5, $6)', [
+        ...[hour, slot, from + i, minute, record.ad, record.filters],
+      ]);
+    }
+    if (record.fate !== 'counted') continue;
+    for (const filter of ['', ...record.filters!]) {
+      const key = [hour, filter, record.ad, slot];
+      await addOne(pool, 'live_cells', 'hour, filter, ad_id, slot', key, 'counts', minute);
+    }
+  }
+}
+
+async function addOne(
+  pool: pg.Pool,
+  table: string,
+  keys: string,
+  key: readonly unknown[],
+  column: string,
+  minute: number,
+): Promise<void> {
+  const columns =
+    table === 'live_cells' ? ['counts'] : ['counted', 'duplicate', 'filtered', 'late'];
+  const zeros = columns.map(() => `array_fill(0, array[60])`).join();
+  const marks = key.map((_, i) => `$${String(i + 1)}`).join();
+  await pool.query(
+    `insert into ${table} (${keys}, ${columns.join()}) values (${marks}, ${zeros})
+     on conflict do nothing`,
+    [...key],
+  );
+  const at = `${column}[${String(minute + 1)}]`;
+  const where = keys.split(', ').map((name, i) => `${name} = $${String(i + 1)}`);
+  await pool.query(`update ${table} set ${at} = ${at} + 1 where ${where.join(' and ')}`, [...key]);
+}
+
+export interface LogChanges {
+  /** Records of partition 0 below it are gone. */
+  readonly startsAt?: number;
+  /** The log of partition 0 ends here. */
+  readonly endsAt?: number;
+  /** Partition 0 does not exist. */
+  readonly missing?: boolean;
+  /** Value of partition 0's records, by offset. */
+  readonly values?: Readonly<Record<number, string>>;
+}
+
+/** The log of the world, out of memory. */
+export function worldLog(changes: LogChanges = {}): ReadLog {
+  return async (topic, partition, endOffset) => {
+    const { startsAt = 0, endsAt, missing = false, values = {} } = partition === 0 ? changes : {};
+    if (missing) throw new TruecountError('not_found', `Kafka has no topic ${topic}`);
+    const written = PARTITIONS[partition]!;
+    async function* records(): AsyncGenerator<LogRecord> {
+      for (const [offset, { fate, value }] of written.entries()) {
+        if (offset < startsAt || offset >= Math.min(endOffset, endsAt ?? Infinity)) continue;
+        if (fate === 'control') continue;
+        const text = values[offset] ?? value;
+        const bytes = text === null ? null : Buffer.from(text);
+        yield { topic, partition, offset, appendMs: APPEND_MS, value: bytes };
+      }
+    }
+    const logEndOffset = endsAt ?? written.length;
+    return { logStartOffset: startsAt, logEndOffset, records: records() };
+  };
+}
