@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Click } from '../../core/click/click.js';
 import { ClickDecoder, DECODED, rejectReason } from '../../core/click/decode.js';
-import { ClickScanner } from '../../core/click/scan.js';
+import { CLICK, ClickScanner, FALLBACK } from '../../core/click/scan.js';
 import { createClickView } from '../../core/click/view.js';
 import { APPEND_MS, FIELDS, decodeBoth, scansFast } from './support/decode-both.js';
 
@@ -233,7 +233,19 @@ describe('the fast scanner', () => {
     const view = createClickView(FIELDS.length);
     const layouts = [`{${BASE}}`, `{"device":"d",${BASE}}`, `{ ${BASE}, "device" :null}`];
     for (const value of [...layouts, ...layouts].map((text) => Buffer.from(text))) {
-      expect(scanner.scan(value, 0, value.length, APPEND_MS, view)).toBe(0);
+      expect(scanner.scan(value, 0, value.length, APPEND_MS, view)).toBe(CLICK);
+    }
+  });
+
+  test('leaves a known click cut short anywhere to the parser, also at the end of its buffer', () => {
+    const whole = Buffer.from(`{${BASE},"country":"US","device":"mobile"}`);
+    const view = createClickView(FIELDS.length);
+    for (let size = 0; size < whole.length; size++) {
+      const scanner = new ClickScanner(FIELDS);
+      expect(scanner.scan(whole, 0, whole.length, APPEND_MS, view)).toBe(CLICK);
+      const short = Uint8Array.from(whole.subarray(0, size));
+      expect(scanner.scan(short, 0, size, APPEND_MS, view)).toBe(FALLBACK);
+      expect(scanner.scan(whole, 0, size, APPEND_MS, view)).toBe(FALLBACK);
     }
   });
 
