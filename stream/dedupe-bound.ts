@@ -33,7 +33,7 @@ export function giveUpOldestHours(states: Iterable<PartitionState>, bytesMax: nu
     }
     for (const state of all) {
       const hour = state.hours.get(oldest);
-      if (hour?.ids == null) continue;
+      if (hour === undefined || hour.ids === null) continue;
       causes.push({
         slot: state.slot,
         hourMs: oldest,

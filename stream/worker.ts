@@ -42,6 +42,7 @@ export class StreamWorker implements LogSourceHandler {
   private lastFlushAtMs = performance.now();
   private lastFlushMs = 0;
   private lastReportAtMs = 0;
+  private reporting = false;
 
   constructor(
     private readonly source: LogSource,
@@ -267,9 +268,17 @@ export class StreamWorker implements LogSourceHandler {
     this.observe(counter, moved);
     counter.committed(moved);
     counter.learn(outcome.states, this.states.values());
-    await this.source.reportCommitted(
-      new Map([...moved].map((state) => [partitionKey(state), state.committedOffset])),
-    );
+    this.reportForLagTools(moved);
+  }
+
+  /** Not waited for: it may retry for seconds, and nobody here reads it back. */
+  private reportForLagTools(moved: ReadonlySet<PartitionState>): void {
+    if (this.reporting) return;
+    this.reporting = true;
+    const positions = [...moved].map((s) => [partitionKey(s), s.committedOffset] as const);
+    void this.source.reportCommitted(new Map(positions)).finally(() => {
+      this.reporting = false;
+    });
   }
 
   private throwAway(): void {

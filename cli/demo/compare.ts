@@ -1,0 +1,86 @@
+import type pg from 'pg';
+import type { Cells } from './load.js';
+import { cellKey } from './load.js';
+
+const ROWS_PER_FETCH = 50_000;
+
+export interface Comparison {
+  readonly served: number;
+  readonly equal: number;
+  readonly different: number;
+  readonly missing: number;
+  readonly extra: number;
+}
+
+/** Every cell that the SQL views serve, against the truth, both ways. */
+export async function compareCells(pool: pg.Pool, truth: Cells): Promise<Comparison> {
+  const result = { served: 0, equal: 0, different: 0, missing: 0, extra: 0 };
+  await eachServedCell(pool, (cell, count) => {
+    const expected = truth.get(cell);
+    result.served++;
+    if (expected === undefined) result.extra++;
+    else if (expected === count) result.equal++;
+    else result.different++;
+  });
+  result.missing = truth.size - result.equal - result.different;
+  return result;
+}
+
+/** Reads both views through a cursor, so that any number of cells fits. */
+async function eachServedCell(
+  pool: pg.Pool,
+  see: (cell: string, count: number) => void,
+): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin isolation level repeatable read read only');
+    await client.query(
+      `declare cells no scroll cursor for
+         select ad_id, click_minute, '' as filter_id, count from ad_click_counts
+         union all
+         select ad_id, click_minute, filter_id, count from ad_click_counts_filtered`,
+    );
+    for (;;) {
+      const { rows } = await client.query<{
+        ad_id: string;
+        click_minute: Date;
+        filter_id: string;
+        count: string;
+      }>(`fetch ${String(ROWS_PER_FETCH)} from cells`);
+      for (const row of rows) {
+        see(cellKey(row.ad_id, row.click_minute.getTime(), row.filter_id), Number(row.count));
+      }
+      if (rows.length === 0) break;
+    }
+    await client.query('commit');
+  } finally {
+    client.release();
+  }
+}
+
+export interface ApiAnswer {
+  readonly count: number;
+  readonly state: string;
+  readonly revision: number;
+  readonly late_pending: number;
+  readonly as_of: number;
+}
+
+/** One count through HTTP. */
+export async function askApi(
+  url: string,
+  ad: string,
+  fromMs: number,
+  toMs: number,
+  filter: string,
+): Promise<ApiAnswer> {
+  const query = new URLSearchParams({
+    from: new Date(fromMs).toISOString(),
+    to: new Date(toMs).toISOString(),
+    ...(filter === '' ? {} : { filter_id: filter }),
+  });
+  const path = `/ads/${encodeURIComponent(ad)}/aggregated_count?${query.toString()}`;
+  const response = await fetch(url + path);
+  if (!response.ok) throw new Error(`GET ${path}: ${String(response.status)}`);
+  return (await response.json()) as ApiAnswer;
+}
