@@ -78,6 +78,10 @@ export class ChildService {
     this.#backoffMs = Math.min(2 * this.#backoffMs, BACKOFF_MAX_MS);
   }
 
+  get name(): string {
+    return this.options.name;
+  }
+
   /** Whether it has said that it runs. */
   get ready(): boolean {
     return this.#url !== null;

@@ -104,18 +104,18 @@ export class Supervisor {
     if (pending.length > 0) this.say(`database: applied ${pending.join(', ')}`);
     const created = await ensureTopics(this.#config);
     if (created.length > 0) this.say(`kafka: created topic ${created.join(', ')}`);
-    const env = await this.#serviceEnvironment();
-    const names = Array.from(
-      { length: this.#config.stream.workers },
-      (_, i) => `stream-${String(i + 1)}`,
-    );
-    this.#services = [
-      ...names.map((name) => this.#service(name, 'stream', env)),
-      this.#service('api', 'api', env),
-    ];
+    this.#services = await this.#makeServices();
     for (const service of this.#services) service.start();
     await this.#untilReady();
-    this.say(`services: ${names.join(', ')} and api run`);
+    this.say(`services: ${this.#services.map(({ name }) => name).join(', ')} run`);
+  }
+
+  async #makeServices(): Promise<ChildService[]> {
+    const env = await this.#serviceEnvironment();
+    const workers = Array.from({ length: this.#config.stream.workers }, (_, i) =>
+      this.#service(`stream-${String(i + 1)}`, 'stream', env),
+    );
+    return [...workers, this.#service('api', 'api', env)];
   }
 
   #service(name: string, service: 'stream' | 'api', env: NodeJS.ProcessEnv): ChildService {
@@ -139,6 +139,18 @@ export class Supervisor {
     env['TRUECOUNT_API_PORT'] = String(await freePort(this.#config.api.port));
     env['TRUECOUNT_METRICS_PORT'] = '0';
     return env;
+  }
+
+  /** Another process took the port of a component meanwhile: the services need its new address. */
+  async #moveServices(): Promise<void> {
+    this.#config = loadConfig(this.inputs).config;
+    await Promise.all(this.#services.map((service) => service.stop(this.#stopMs)));
+    this.#services = await this.#makeServices();
+    for (const service of this.#services) service.start();
+  }
+
+  get #stopMs(): number {
+    return this.#config.stream.shutdownTimeoutMs + 2_000;
   }
 
   async #untilReady(): Promise<void> {
@@ -166,6 +178,7 @@ export class Supervisor {
         this.#components.set(name, again);
         this.#write();
         this.say(`${name}: died and was started again (pid ${String(again.pid)})`);
+        if (again.address !== before.address) await this.#moveServices();
       } catch (error) {
         this.#log.error({ component: name, err: error }, 'it did not start; trying again');
       }
@@ -177,8 +190,7 @@ export class Supervisor {
     this.#stopping = true;
     clearInterval(this.#watch);
     await this.#mending;
-    const deadlineMs = this.#config.stream.shutdownTimeoutMs + 2_000;
-    await Promise.all(this.#services.map((service) => service.stop(deadlineMs)));
+    await Promise.all(this.#services.map((service) => service.stop(this.#stopMs)));
     for (const component of [...this.#components.values()].reverse()) await component.stop();
     clearState(this.#config.home);
   }
