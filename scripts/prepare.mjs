@@ -71,7 +71,7 @@ function installDependencies() {
 /** `tsc -b` compares time stamps itself and returns at once when the build is up to date. */
 function build() {
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-  run('build', process.execPath, [tsc, '-b']);
+  run('build', process.execPath, [tsc, '-b', 'tsconfig.build.json']);
 }
 
 checkNode();

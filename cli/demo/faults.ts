@@ -4,21 +4,19 @@ import type { Stage } from './stage.js';
 /** Shares of the load at which a worker is killed, and the other frozen. */
 const KILL_AT = 0.15;
 const FREEZE_AT = 0.4;
-const MIN_RECORDS_BETWEEN = 5_000;
+const SETTLED = 0.03;
 
 /**
  * What goes wrong in the demo: a worker killed with -9, the other frozen until it has lost its
  * partitions, and woken. Each waits for progress of what was committed, so that it hits work.
  */
 export class Faults {
-  /** Records sent so far; set by the sender. */
-  sent = 0;
   private finished = false;
 
   constructor(
     private readonly stage: Stage,
+    private readonly expected: number,
     private readonly tell: (text: string) => void,
-    private readonly expected = 300_000,
   ) {}
 
   /** No more records will come: what waits for progress goes on. */
@@ -49,13 +47,15 @@ export class Faults {
 
   private async freeze(frozen: ChildService, other: ChildService): Promise<void> {
     await this.stage.until('worker 2 owns partitions', () => this.owns(frozen, 1));
+    // Not in the middle of joining, when it holds nothing.
+    await this.progress((await this.stage.committed()) + this.expected * SETTLED);
     const committed = await this.stage.committed();
     this.stage.signal(frozen, 'SIGSTOP');
     this.tell(`at ${committed.toLocaleString('en')} worker 2 is frozen in the middle of its work`);
     try {
       const partitions = this.stage.config.partitions;
       await this.stage.until('worker 1 took over', () => this.owns(other, partitions));
-      await this.progress((await this.stage.committed()) + MIN_RECORDS_BETWEEN);
+      await this.progress((await this.stage.committed()) + 1);
     } finally {
       this.stage.signal(frozen, 'SIGCONT');
     }
@@ -70,7 +70,9 @@ export class Faults {
     });
     const refused = await this.stage.metric(frozen, 'truecount_flush_refused_total');
     this.tell(
-      `the fence refused ${String(refused)} of its flushes; it threw its state away and joined again`,
+      refused > 0
+        ? 'the fence refused its flush: it threw its state away and joined again'
+        : 'it held nothing unwritten, saw that it was replaced, and joined again',
     );
   }
 

@@ -1,4 +1,4 @@
-import { createReadStream, readFileSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, readFileSync, readSync } from 'node:fs';
 import { readCsv } from '../../ingest/formats/csv.js';
 import { readNdjson } from '../../ingest/formats/ndjson.js';
 import type { SourceItem } from '../../ingest/formats/source-item.js';
@@ -13,11 +13,17 @@ export function cellKey(adId: string, minuteMs: number, filter: string): string 
   return `${adId}|${String(minuteMs)}|${filter}`;
 }
 
+/** The parts of a key; the minute is what stands between the two bars that enclose digits. */
+export function parseCellKey(key: string): { ad: string; minuteMs: number; filter: string } {
+  const [, ad, minuteMs, filter] = /^(.*)\|(\d{12,14})\|(.*)$/s.exec(key)!;
+  return { ad: ad!, minuteMs: Number(minuteMs), filter: filter! };
+}
+
 /** What the demo counts, and what it must count to. */
 export interface Load {
   readonly description: string;
-  /** Records it will give, if that is known before. */
-  readonly records: number | undefined;
+  /** Records it will give, or about as many: faults are spread over them. */
+  readonly records: number;
   items(): AsyncIterable<SourceItem>;
   /** The true cells, computed without any of the code that counts; after `items` has ended. */
   truth(): Promise<Cells>;
@@ -60,11 +66,25 @@ export function fileLoad({ input, format, mapping }: FileOptions): Load {
     mapping === undefined ? undefined : parseMapping(readFileSync(mapping, 'utf8'), mapping);
   return {
     description: `${input}, counted a second time by SQL in DuckDB`,
-    records: undefined,
+    records: countLines(input),
     items() {
       const chunks = createReadStream(input);
       return format === 'csv' ? readCsv(chunks, mapped) : readNdjson(chunks);
     },
     truth: () => sqlTruth(input, format, mapped),
   };
+}
+
+function countLines(file: string): number {
+  const buffer = Buffer.alloc(1 << 20);
+  const handle = openSync(file, 'r');
+  let lines = 0;
+  try {
+    for (let n = readSync(handle, buffer); n > 0; n = readSync(handle, buffer)) {
+      for (let at = buffer.indexOf(10); at >= 0 && at < n; at = buffer.indexOf(10, at + 1)) lines++;
+    }
+  } finally {
+    closeSync(handle);
+  }
+  return lines;
 }

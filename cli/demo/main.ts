@@ -10,12 +10,13 @@ import { Progress, print, say } from '../output.js';
 import { reportError } from '../report-error.js';
 import { askApi, compareCells } from './compare.js';
 import { Faults } from './faults.js';
-import { fileLoad, generatedLoad } from './load.js';
+import { fileLoad, generatedLoad, parseCellKey } from './load.js';
 import type { Cells, Load } from './load.js';
 import { Stage } from './stage.js';
 
-/** Records a second that the demo sends: slow enough to break things while they flow. */
-const RATE = 15_000;
+/** How long the load flows: long enough to break things meanwhile. */
+const FLOW_S = 20;
+const RATE_MIN = 1_000;
 const API_QUESTIONS = 200;
 
 interface Options {
@@ -75,12 +76,13 @@ async function demo(options: Options): Promise<boolean> {
 async function stream(stage: Stage, load: Load, progress: Progress): Promise<void> {
   const kafka = new Kafka({ ...kafkaClientOptions(stage.config), logLevel: logLevel.NOTHING });
   const producer = await ClickProducer.connect(kafka, { topic: stage.topic, compression: 'none' });
-  const faults = new Faults(stage, (text) => {
+  const perSecond = Math.max(RATE_MIN, Math.round(load.records / FLOW_S));
+  const faults = new Faults(stage, load.records, (text) => {
     progress.done();
     line('', text);
   });
   const startMs = performance.now();
-  line('stream', `clicks flow at ${number(RATE)}/s, and meanwhile:`);
+  line('stream', `clicks flow at ${number(perSecond)}/s, and meanwhile:`);
   const breaking = faults.run();
   let sent = 0;
   let rejected = 0;
@@ -92,10 +94,9 @@ async function stream(stage: Stage, load: Load, progress: Progress): Promise<voi
       }
       await producer.add(item.key, item.bytes);
       sent++;
-      faults.sent = sent;
-      if (sent % 500 === 0) {
-        progress.update(`sent ${number(sent)} of ${number(load.records ?? sent)}`);
-        const aheadMs = (sent / RATE) * 1000 - (performance.now() - startMs);
+      if (sent % 250 === 0) {
+        progress.update(`sent ${number(sent)} of ${number(load.records)}`);
+        const aheadMs = (sent / perSecond) * 1000 - (performance.now() - startMs);
         if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs));
       }
     }
@@ -155,11 +156,7 @@ async function compare(stage: Stage, truth: Cells): Promise<boolean> {
   let shown: string | undefined;
   for (let i = 0; i < cells.length; i += step) {
     const [key, expected] = cells[i]!;
-    const filterAt = key.lastIndexOf('|', key.indexOf('|') < 0 ? 0 : undefined);
-    const minuteAt = key.lastIndexOf('|', filterAt - 1);
-    const ad = key.slice(0, minuteAt);
-    const minuteMs = Number(key.slice(minuteAt + 1, filterAt));
-    const filter = key.slice(filterAt + 1);
+    const { ad, minuteMs, filter } = parseCellKey(key);
     const answer = await askApi(stage.apiUrl, ad, minuteMs, minuteMs + MINUTE_MS, filter);
     asked++;
     if (answer.count === expected) right++;

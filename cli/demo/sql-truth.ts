@@ -54,15 +54,15 @@ function truthSql(file: string, format: 'csv' | 'ndjson', mapping: Mapping | und
   return `
     with clicks as (
       select row_number() over () as line, ${eventId} as event_id,
-             ${fieldSql('ad_id', mapping)} as ad_id, ${timeSql(mapping)} as at,
+             ${fieldSql('ad_id', mapping)} as ad_id, ${timeSql(mapping)} as event_at,
              ${values.join(', ')}
         from ${source}),
     firsts as (
-      select * from clicks where event_id <> '' and ad_id <> '' and at is not null
+      select * from clicks where event_id <> '' and ad_id <> '' and event_at is not null
       qualify row_number() over (
-        partition by ad_id, event_id, date_trunc('hour', at) order by line) = 1)
-    select ad_id || '|' || epoch_ms(date_trunc('minute', at)) || '|' || filter as cell, count(*) as n
-      from (select ad_id, at, unnest(['', ${filters.join(', ')}]) as filter from firsts)
+        partition by ad_id, event_id, date_trunc('hour', event_at) order by line) = 1)
+    select ad_id || '|' || epoch_ms(date_trunc('minute', event_at)) || '|' || filter as cell, count(*) as n
+      from (select ad_id, event_at, unnest(['', ${filters.join(', ')}]) as filter from firsts)
      group by cell`;
 }
 
