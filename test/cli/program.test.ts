@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest';
+import { VERBS } from '../../cli/verbs.js';
+import { truecount } from '../support/command-line.js';
+
+it.each(VERBS.map(({ name }) => name))('%s --help ends with an example to paste', async (name) => {
+  const { code, stdout } = await truecount([name, '--help']);
+  expect(code).toBe(0);
+  const lines = stdout.trimEnd().split('\n');
+  const examples = lines.slice(lines.findLastIndex((line) => /^Examples?:$/.test(line)) + 1);
+  expect(examples.length).toBeGreaterThan(0);
+  for (const line of examples) expect(line).toMatch(/^ {2}(\$ npx truecount \S|\s*[^$\s])/);
+});
+
+it('lists all verbs in --help', async () => {
+  const { stdout } = await truecount(['--help']);
+  for (const { name, summary } of VERBS)
+    expect(stdout).toMatch(new RegExp(`^  ${name} .*${summary}`, 'm'));
+});
+
+it.each([[['nosuchverb']], [['config', '--nosuchoption']], [['config', '--set', 'novalue']], [[]]])(
+  'exits 2 and prints no result for %j',
+  async (args) => {
+    const { code, stdout, stderr } = await truecount(args);
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).not.toBe('');
+  },
+);
+
+it('gives an error as one JSON document with --json, and words on stderr', async () => {
+  const { code, stdout, stderr } = await truecount(['config', '--json', '--set', 'topicz=a']);
+  expect(code).toBe(2);
+  expect(JSON.parse(stdout)).toMatchObject({
+    error: { code: 'invalid_config', hint: 'did you mean topics?' },
+  });
+  expect(stderr).toContain('hint: did you mean topics?');
+});
+
+it('colours nothing where stdout and stderr are no terminals', async () => {
+  const { stdout, stderr } = await truecount(['config', '--set', 'topicz=a']);
+  expect(stdout + stderr).not.toContain('\u001b[');
+});
