@@ -87,11 +87,12 @@ export class ChildService {
     return this.#url !== null;
   }
 
-  /** As it is written to `stack.json`; undefined between an end and the next start. */
-  state(): ServiceState | undefined {
-    const ref = this.#child?.pid === undefined ? undefined : processRef(this.#child.pid);
-    if (ref === undefined) return undefined;
-    return { name: this.options.name, process: ref, url: this.#url, restarts: this.#restarts };
+  /** As it is written to `stack.json`. */
+  state(): ServiceState {
+    const pid = this.#child?.pid;
+    const ref = pid === undefined ? undefined : processRef(pid);
+    const { name } = this.options;
+    return { name, process: ref ?? null, url: this.#url, restarts: this.#restarts };
   }
 
   /** SIGTERM, and SIGKILL after the deadline. */

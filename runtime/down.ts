@@ -19,10 +19,10 @@ export async function stopStack(config: Config): Promise<string[]> {
     stopped.push(...names);
   }
   const deadlineMs = config.stream.shutdownTimeoutMs;
-  for (const service of state.services) {
-    if (!isRunning(service.process)) continue;
-    await end(service.process, { deadlineMs });
-    stopped.push(service.name);
+  for (const { name, process: ref } of state.services) {
+    if (ref === null || !isRunning(ref)) continue;
+    await end(ref, { deadlineMs });
+    stopped.push(name);
   }
   stopped.push(...(await stopComponents(config)));
   clearState(config.home);

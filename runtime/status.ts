@@ -7,7 +7,7 @@ import { withDatabase } from './database.js';
 import { mask } from './describe-config.js';
 import { accepts } from './stack/ports.js';
 import { isRunning } from './stack/process.js';
-import { readState } from './stack/state.js';
+import { readState, type ServiceState } from './stack/state.js';
 
 /** Where everything is reached; null: not known, or not running. */
 export interface Endpoints {
@@ -40,7 +40,9 @@ export interface Status {
 export async function readStatus(loaded: LoadedConfig): Promise<Status> {
   const { config, sources } = loaded;
   const state = readState(config.home);
-  const api = state.services.find(({ name, process }) => name === 'api' && isRunning(process));
+  const api = state.services.find(
+    ({ name, process: ref }) => name === 'api' && ref !== null && isRunning(ref),
+  );
   const url = config.postgresUrl;
   const isOurs = sources.get('postgresUrl')?.kind === 'stack';
   const { temporal } = state.components;
@@ -57,11 +59,7 @@ export async function readStatus(loaded: LoadedConfig): Promise<Status> {
     checkTemporal(loaded),
     readCounts(loaded),
   ]);
-  const services = state.services.map(({ name, process, url: at, restarts }): Health => ({
-    name,
-    ok: isRunning(process),
-    detail: `pid ${String(process.pid)}, ${at ?? 'starting'}, restarts ${String(restarts)}`,
-  }));
+  const services = state.services.map(serviceHealth);
   const { lag, watermark, hours } = counts;
   return {
     endpoints,
@@ -70,6 +68,14 @@ export async function readStatus(loaded: LoadedConfig): Promise<Status> {
     watermark,
     hours,
   };
+}
+
+/** A service is up when it runs and has said where. */
+function serviceHealth({ name, process: ref, url, restarts }: ServiceState): Health {
+  const again = `restarts ${String(restarts)}`;
+  if (ref === null || !isRunning(ref)) return { name, ok: false, detail: `ended, ${again}` };
+  const detail = `pid ${String(ref.pid)}, ${url ?? 'starting'}, ${again}`;
+  return { name, ok: url !== null, detail };
 }
 
 type Counts = Pick<Status, 'lag' | 'watermark' | 'hours'> & { readonly health: Health };

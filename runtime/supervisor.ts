@@ -78,7 +78,8 @@ export class Supervisor {
     }
     // Services of a supervisor that was killed end by themselves; they are not waited for long.
     const deadlineMs = this.#config.stream.shutdownTimeoutMs;
-    await Promise.all(before.services.map((service) => end(service.process, { deadlineMs })));
+    const orphans = before.services.flatMap(({ process: ref }) => ref ?? []);
+    await Promise.all(orphans.map((ref) => end(ref, { deadlineMs })));
     this.#write();
   }
 
@@ -204,7 +205,7 @@ export class Supervisor {
       version: 1,
       supervisor: processRef(process.pid) ?? null,
       components,
-      services: this.#services.flatMap((service) => service.state() ?? []),
+      services: this.#services.map((service) => service.state()),
     });
   }
 }

@@ -16,7 +16,8 @@ export interface ComponentState {
 /** A service that the supervisor runs. */
 export interface ServiceState {
   readonly name: string;
-  readonly process: ProcessRef;
+  /** Null between an end and the next start. */
+  readonly process: ProcessRef | null;
   /** Base URL of its /metrics and /health. */
   readonly url: string | null;
   readonly restarts: number;

@@ -61,7 +61,7 @@ async function killAndReplace(name: string): Promise<void> {
 function processOf(name: string): ProcessRef | undefined {
   const { components, services } = readState(home);
   if (name === 'postgres' || name === 'kafka') return components[name]?.process;
-  return services.find((service) => service.name === name)?.process;
+  return services.find((service) => service.name === name)?.process ?? undefined;
 }
 
 beforeAll(() => {
@@ -119,7 +119,8 @@ it(
     process.kill(before.supervisor.pid, 'SIGKILL');
     expect((await run('up', '--detach')).code).toBe(0);
     expect(readState(home).components.postgres).toEqual(postgres);
-    for (const service of before.services) expect(isRunning(service.process)).toBe(false);
+    for (const { process: ref } of before.services)
+      expect(ref !== null && isRunning(ref)).toBe(false);
     await untilHealthy();
   },
   UP_MS,
@@ -133,7 +134,8 @@ it(
     process.kill(supervisor.pid, 'SIGKILL');
     const down = await run('down', '--json');
     expect(down.code).toBe(0);
-    const refs = [...Object.values(components), ...services].map((part) => part.process);
+    const parts = [...Object.values(components), ...services];
+    const refs = parts.flatMap((part) => part.process ?? []);
     expect(refs).toHaveLength(5);
     expect(refs.filter(isRunning)).toEqual([]);
     expect((await run('down', '--json')).stdout).toBe('{\n  "stopped": []\n}\n');
