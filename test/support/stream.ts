@@ -153,10 +153,20 @@ export async function readTopic(
   brokers: readonly string[],
   topic: string,
 ): Promise<LoggedRecord[]> {
+  const records: LoggedRecord[] = [];
+  await eachRecord(brokers, topic, (record) => records.push(record));
+  return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
+}
+
+/** The same without keeping it: in offset order within each partition. */
+export async function eachRecord(
+  brokers: readonly string[],
+  topic: string,
+  onRecord: (record: LoggedRecord) => void,
+): Promise<void> {
   const ends = await endOffsets(brokers, topic);
   const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
   const consumer = kafka.consumer({ groupId: `witness-${String(++workers)}-${topic}` });
-  const records: LoggedRecord[] = [];
   const next = new Map([...ends.keys()].map((partition) => [partition, 0]));
   await consumer.connect();
   try {
@@ -166,17 +176,19 @@ export async function readTopic(
       eachBatch: ({ batch }) => {
         for (const { offset, value } of batch.messages) {
           if (Number(offset) < next.get(batch.partition)!) continue;
-          records.push({ partition: batch.partition, offset: Number(offset), value });
+          onRecord({ partition: batch.partition, offset: Number(offset), value });
           next.set(batch.partition, Number(offset) + 1);
         }
         return Promise.resolve();
       },
     });
-    await until(`${topic} read to its end`, () =>
-      [...ends].every(([partition, end]) => next.get(partition)! >= end),
+    const records = [...ends.values()].reduce((sum, end) => sum + end, 0);
+    await until(
+      `${topic} read to its end`,
+      () => [...ends].every(([partition, end]) => next.get(partition)! >= end),
+      { deadlineMs: 30_000 + records / 5 },
     );
   } finally {
     await consumer.disconnect();
   }
-  return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
 }

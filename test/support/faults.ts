@@ -1,0 +1,174 @@
+import { expect } from 'vitest';
+import { FaultBed, PARTITIONS, RECOVERY_MS } from './faults/bed.js';
+import type { PartitionRow, WorkInFlight } from './faults/bed.js';
+import { Load } from './faults/load.js';
+import { createTopic, openServers } from './faults/servers.js';
+import type { OwnServer } from './faults/servers.js';
+import { expectExact } from './faults/truth.js';
+import type { Verdict } from './faults/truth.js';
+import { Watcher } from './faults/watcher.js';
+import type { WorkerProcess } from './faults/worker-process.js';
+import { untilCounted } from './stream.js';
+import { until } from './until.js';
+
+/** Clicks whose second try comes after a fault, at each fault. */
+const PAIRS = 40;
+/** How long a fault waits to hit a transaction, before unflushed records have to do. */
+const AIM_MS = 2_000;
+/** So long after its last commit, and with the load going on, a worker has records buffered. */
+const BUFFERED_MS = 500;
+
+/** One kind of fault: what it needs, and how it strikes. */
+export interface FaultKind {
+  readonly name: string;
+  readonly own: OwnServer;
+  readonly flushIntervalMs: number;
+  /** Flushes that the fence must have refused, at least. */
+  readonly refusedMin: (points: number) => number;
+  /** Event hours of the load. */
+  readonly hours: (points: number) => number;
+  readonly clicksPerSecond?: number;
+  /** Records that may wait to be counted while the load goes on. */
+  readonly waitingMax?: number;
+  /**
+   * `buffer`: the victim has unflushed records and is in no transaction; `both`: every other fault
+   * aims at a victim inside its flush; `inside`: all do, and the fault itself sees to that.
+   */
+  readonly aim: 'buffer' | 'both' | 'inside';
+  /** Strikes, calls `bed.struck()` right after, and leaves a bed that can recover by itself. */
+  readonly inject: (bed: FaultBed, victim: WorkerProcess, point: number) => Promise<void>;
+}
+
+export interface FaultReport extends Verdict {
+  readonly kind: string;
+  readonly faults: number;
+  readonly inFlight: number;
+  readonly inTransaction: number;
+  readonly pairs: number;
+  readonly refused: number;
+  readonly retries: number;
+  readonly takeOvers: number;
+  readonly looks: number;
+  readonly measured: ReadonlyMap<string, number>;
+  readonly seconds: number;
+}
+
+/**
+ * Injects `points` faults of a kind, one after another, into two workers under a continuous load:
+ * each only after every partition was counted further than at the one before, and with work in
+ * flight as far as can be seen. At the end all cells must equal the truth that the log tells.
+ */
+export async function runFaults(kind: FaultKind, points: number): Promise<FaultReport> {
+  const startedMs = performance.now();
+  const servers = await openServers(kind.own);
+  const topic = await createTopic(servers.brokers, PARTITIONS);
+  const load: Load = new Load({
+    brokers: servers.brokers,
+    topic,
+    clicksPerSecond: kind.clicksPerSecond ?? 5_000,
+    hours: kind.hours(points),
+    mayRun: () => load.records - watcher.counted < (kind.waitingMax ?? 50_000),
+  });
+  const watcher = new Watcher(servers.pool, load);
+  const loading = load.run();
+  const watching = watcher.run();
+  let bed: FaultBed | undefined;
+  try {
+    const hits = { inFlight: 0, inTransaction: 0, pairs: 0 };
+    let pairs: number[] = [];
+    bed = new FaultBed(servers, topic, load, kind.flushIntervalMs, () => {
+      void load.sendAgain(pairs);
+    });
+    await Promise.all([bed.startWorker(), bed.startWorker()]);
+    let since: PartitionRow[] = [];
+    for (let point = 0; point < points; point++) {
+      since = await bed.untilSteady(since);
+      const victim = bed.workers[point % bed.workers.length]!;
+      pairs = await load.sendFresh(PAIRS);
+      const work = await takeAim(bed, victim, kind.aim, point);
+      await kind.inject(bed, victim, point);
+      const inTransaction = work.inTransaction || kind.aim === 'inside';
+      if (work.behind > 0 || inTransaction) hits.inFlight++;
+      if (inTransaction) hits.inTransaction++;
+      void load.sendAgain(pairs.slice(PAIRS / 2));
+      hits.pairs += PAIRS;
+    }
+    await bed.untilSteady(since);
+    load.stop();
+    await loading;
+    await untilCounted(servers.pool, servers.brokers, topic, RECOVERY_MS);
+    watcher.stop();
+    await watching;
+    await Promise.all(bed.workers.map((worker) => worker.stop()));
+    const verdict = await expectExact(servers.pool, servers.brokers, topic);
+    const report = {
+      kind: kind.name,
+      faults: points,
+      ...hits,
+      refused: bed.sum((worker) => worker.refused),
+      retries: bed.sum((worker) => worker.retries),
+      takeOvers: await takeOvers(bed),
+      looks: watcher.looks,
+      measured: bed.measured,
+      ...verdict,
+      seconds: Math.round((performance.now() - startedMs) / 1000),
+    };
+    console.log(describeReport(report));
+    expect(watcher.wrong, 'seen by a reader meanwhile').toEqual([]);
+    expect(report.inFlight, 'faults that hit work in flight').toBeGreaterThan(points / 2);
+    expect(report.refused, 'refused flushes').toBeGreaterThanOrEqual(kind.refusedMin(points));
+    return report;
+  } finally {
+    load.stop();
+    watcher.stop();
+    await bed?.killAll();
+    await Promise.all([loading, watching]);
+    await servers.close();
+  }
+}
+
+/** Waits for the moment to strike; returns what was in flight just before it. */
+async function takeAim(
+  bed: FaultBed,
+  victim: WorkerProcess,
+  aim: FaultKind['aim'],
+  point: number,
+): Promise<WorkInFlight> {
+  if (aim === 'buffer') {
+    return until('the victim has unflushed records', async () => {
+      const work = await bed.workOf(victim);
+      const buffered = work.behind > 0 && work.quietMs > BUFFERED_MS && !work.inTransaction;
+      return buffered ? work : undefined;
+    });
+  }
+  const work = await bed.workOf(victim);
+  if (aim === 'inside' || point % 2 === 1) return work;
+  const inTransaction = await until(
+    'the victim flushes',
+    async () => (await bed.session(victim)).inTransaction,
+    { deadlineMs: AIM_MS, everyMs: 1 },
+  ).catch(() => false);
+  return { ...work, inTransaction };
+}
+
+async function takeOvers(bed: FaultBed): Promise<number> {
+  const { rows } = await bed.pool.query<{ n: string }>(
+    'select sum(epoch) - count(*) as n from stream_progress',
+  );
+  return Number(rows[0]!.n);
+}
+
+function describeReport(report: FaultReport): string {
+  const n = (value: number): string => value.toLocaleString('en-US');
+  const measured = [...report.measured].map(([what, most]) => `  ${what}: at most ${n(most)}`);
+  return [
+    `faults, ${report.kind}: ${n(report.faults)} injected in ${n(report.seconds)} s, ` +
+      `${n(report.inFlight)} hit work in flight, ${n(report.inTransaction)} inside a transaction`,
+    `  ${n(report.pairs)} clicks sent on both sides of a fault; ${n(report.refused)} flushes ` +
+      `refused, ${n(report.retries)} retried, ${n(report.takeOvers)} partitions taken over`,
+    `  ${n(report.received)} records: ${n(report.counted)} counted, ${n(report.duplicate)} ` +
+      `duplicate, ${n(report.late)} late, ${n(report.quarantined)} quarantined; ` +
+      `${n(report.cells)} cells equal, 0 different; ${n(report.looks)} looks meanwhile`,
+    ...measured,
+  ].join('\n');
+}
