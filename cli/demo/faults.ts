@@ -33,11 +33,11 @@ export class Faults {
   }
 
   private async kill(worker: ChildService): Promise<void> {
-    const pid = worker.state()?.process.pid;
+    const pid = worker.state().process?.pid;
     const committed = await this.stage.committed();
     this.stage.signal(worker, 'SIGKILL');
     this.tell(`at ${committed.toLocaleString('en')} worker 1 is killed (-9)`);
-    const again = (): boolean => worker.ready && worker.state()?.process.pid !== pid;
+    const again = (): boolean => worker.ready && worker.state().process?.pid !== pid;
     await this.stage.until('worker 1 is back', again);
     await this.stage.until('worker 1 owns partitions', () => this.owns(worker, 1));
     this.tell(

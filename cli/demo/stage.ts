@@ -87,14 +87,14 @@ export class Stage {
 
   /** Sends a signal to a worker's process. */
   signal(worker: ChildService, name: NodeJS.Signals): void {
-    const state = worker.state();
-    if (state === undefined) throw new Error('the worker does not run');
-    process.kill(state.process.pid, name);
+    const pid = worker.state().process?.pid;
+    if (pid === undefined) throw new Error('the worker does not run');
+    process.kill(pid, name);
   }
 
   /** The name under which a worker owns partitions. */
   owner(worker: ChildService): string {
-    return `${hostname()}:${String(worker.state()?.process.pid)}`;
+    return `${hostname()}:${String(worker.state().process?.pid)}`;
   }
 
   /** Records committed so far. */
@@ -107,7 +107,7 @@ export class Stage {
 
   /** A counter of a worker's /metrics, summed over its labels. */
   async metric(worker: ChildService, name: string): Promise<number> {
-    const url = worker.state()?.url;
+    const url = worker.state().url;
     if (url === undefined || url === null) return 0;
     const text = await (await fetch(`${url}/metrics`)).text();
     return text
