@@ -31,10 +31,7 @@ export function register(program: Command): void {
     .option('--timeout <seconds>', 'how long to wait for the stream', '60')
     .option('--no-wait', 'cut where the stream is now')
     .action(run);
-  withExamples(
-    withCommonOptions(cut),
-    'npx truecount cut --from 2026-11-21T08 --to 2026-11-21T10',
-  );
+  withExamples(withCommonOptions(cut), 'npx truecount cut --from 2026-11-21T08 --to 2026-11-21T10');
 }
 
 async function run(options: CutOptions): Promise<void> {
