@@ -8,10 +8,16 @@ export interface HourState {
   readonly pin: string;
 }
 
-/** All hours there are: a row an hour of event time, so ten years are 88 thousand. */
-export async function loadHours(client: pg.Client): Promise<HourState[]> {
+/**
+ * The hours asked for, or all there are: a row an hour of event time, so ten years are 88 thousand.
+ */
+export async function loadHours(
+  client: pg.Client,
+  hoursMs?: readonly number[],
+): Promise<HourState[]> {
   const { rows } = await client.query<{ hour: Date; state: string; rule_set: string }>(
-    'select hour, state, rule_set from hours',
+    'select hour, state, rule_set from hours where $1::timestamptz[] is null or hour = any ($1)',
+    [hoursMs?.map((ms) => new Date(ms)) ?? null],
   );
   return rows.map((row) => ({
     hourMs: row.hour.getTime(),

@@ -228,11 +228,16 @@ export class StreamWorker implements LogSourceHandler {
     return counter.pins.get(hourMs) ?? this.active!.hash;
   }
 
-  private head(counter: Counter, moved: ReadonlySet<PartitionState>): FlushHead {
-    const asked = new Set<number>();
+  /** Hours that the worker holds memory or counts of. */
+  private openHours(): number[] {
+    const open = new Set<number>();
     for (const state of this.states.values()) {
-      for (const hour of state.hours.values()) if (!hour.cut) asked.add(hour.hourMs);
+      for (const hour of state.hours.values()) if (!hour.cut) open.add(hour.hourMs);
     }
+    return [...open];
+  }
+
+  private head(counter: Counter, moved: ReadonlySet<PartitionState>): FlushHead {
     return {
       moves: [...moved]
         .sort((a, b) => a.slot - b.slot)
@@ -247,7 +252,7 @@ export class StreamWorker implements LogSourceHandler {
           atEnd: state.atEnd,
         })),
       countedHours: counter.buffer.countedHours(moved),
-      askedHours: [...asked],
+      askedHours: this.openHours(),
       pin: this.active!.hash,
     };
   }
@@ -312,9 +317,11 @@ export class StreamWorker implements LogSourceHandler {
       logEndOffset: state.logEndOffset,
       atEnd: state.atEnd && !state.rebuilding,
     }));
-    const ours = await this.database.run('a position report', (client) =>
-      reportPositions(client, reports),
-    );
+    const ours = await this.database.run('a position report', async (client) => {
+      // A partition without new clicks hears of cuts here, and drops the memory of those hours.
+      this.counter?.learn(await loadHours(client, this.openHours()), this.states.values());
+      return reportPositions(client, reports);
+    });
     if (!ours) this.throwAway();
   }
 
