@@ -46,11 +46,12 @@ export function startWorker(
   return { ...service, registry };
 }
 
-/** Puts records on the log in order, keyed, and returns how many. */
+/** Puts records on the log in order, keyed, `perSend` at a time; returns how many. */
 export async function produce(
   brokers: readonly string[],
   topic: string,
   records: Iterable<LogRecord>,
+  perSend = 5_000,
 ): Promise<number> {
   const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
   const producer = kafka.producer({
@@ -69,7 +70,7 @@ export async function produce(
     };
     for (const { line, key } of records) {
       batch.push({ key, value: Buffer.from(line) });
-      if (batch.length === 5_000) await send();
+      if (batch.length === perSend) await send();
     }
     await send();
     return sent;
