@@ -119,20 +119,14 @@ export class StreamWorker implements LogSourceHandler {
     if (state === undefined) return;
     if (logStartOffset > state.position) state.skipTo(logStartOffset, logStartOffset);
     if (offset < state.position) return;
+    refuseShorterLog(state, offset);
     state.logEndOffset = offset;
     state.atEnd = true;
   }
 
   /** False if the batch is not what follows; throws if the log is not the one we counted. */
   private continues(state: PartitionState, batch: FetchedBatch): boolean {
-    if (batch.logEndOffset < state.committedOffset) {
-      throw new TruecountError(
-        'log_went_backwards',
-        `${batch.topic}/${String(batch.partition)} ends at ${String(batch.logEndOffset)}, but ` +
-          `${String(state.committedOffset)} offsets of it are counted: the topic was recreated or truncated`,
-        { hint: 'count the new topic under another name; truecount never counts an offset twice' },
-      );
-    }
+    refuseShorterLog(state, batch.logEndOffset);
     const jumped = batch.fetchedOffset > state.position;
     if (jumped && batch.logStartOffset <= state.position) {
       this.source.seek(batch, state.position);
@@ -343,4 +337,15 @@ export class StreamWorker implements LogSourceHandler {
     metrics.dedupeIds.set(memory.ids);
     metrics.rebuilding.set([...this.states.values()].filter((s) => s.rebuilding).length);
   }
+}
+
+/** Throws log_went_backwards if the log ends below what is counted: it is not the one we counted. */
+function refuseShorterLog(state: PartitionState, logEndOffset: number): void {
+  if (logEndOffset >= state.committedOffset) return;
+  throw new TruecountError(
+    'log_went_backwards',
+    `${partitionKey(state)} ends at ${String(logEndOffset)}, but ` +
+      `${String(state.committedOffset)} offsets of it are counted: the topic was recreated or truncated`,
+    { hint: 'count the new topic under another name; truecount never counts an offset twice' },
+  );
 }
