@@ -76,8 +76,9 @@ export async function runFaults(kind: FaultKind, points: number): Promise<FaultR
   try {
     const hits = { inFlight: 0, inTransaction: 0, pairs: 0 };
     let pairs: number[] = [];
+    const secondTries: Promise<void>[] = [];
     bed = new FaultBed(servers, topic, load, kind.flushIntervalMs, () => {
-      void load.sendAgain(pairs);
+      secondTries.push(load.sendAgain(pairs));
     });
     await Promise.all([bed.startWorker(), bed.startWorker()]);
     let since: PartitionRow[] = [];
@@ -90,10 +91,11 @@ export async function runFaults(kind: FaultKind, points: number): Promise<FaultR
       const inTransaction = work.inTransaction || kind.aim === 'inside';
       if (work.behind > 0 || inTransaction) hits.inFlight++;
       if (inTransaction) hits.inTransaction++;
-      void load.sendAgain(pairs.slice(PAIRS / 2));
+      secondTries.push(load.sendAgain(pairs.slice(PAIRS / 2)));
       hits.pairs += PAIRS;
     }
     await bed.untilSteady(since);
+    await Promise.all(secondTries);
     load.stop();
     await loading;
     await untilCounted(servers.pool, servers.brokers, topic, RECOVERY_MS);
@@ -115,6 +117,7 @@ export async function runFaults(kind: FaultKind, points: number): Promise<FaultR
     };
     console.log(describeReport(report));
     expect(watcher.wrong, 'seen by a reader meanwhile').toEqual([]);
+    expect(watcher.looks, 'looks of that reader').toBeGreaterThan(points);
     expect(report.inFlight, 'faults that hit work in flight').toBeGreaterThan(points / 2);
     expect(report.refused, 'refused flushes').toBeGreaterThanOrEqual(kind.refusedMin(points));
     return report;
