@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Kafka, logLevel } from 'kafkajs';
 import type { KafkaConfig } from 'kafkajs';
 import type pg from 'pg';
 import { TruecountError } from '../core/errors.js';
+import { createKafka } from './kafka-client.js';
 
 const POLL_MS = 100;
 
@@ -18,9 +18,8 @@ export async function readLogEnds(
   kafka: KafkaConfig,
   topics: readonly string[],
 ): Promise<LogEnd[]> {
-  const admin = new Kafka({
+  const admin = createKafka({
     ...kafka,
-    logLevel: logLevel.NOTHING,
     retry: { retries: 3 },
   }).admin();
   try {

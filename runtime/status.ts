@@ -1,8 +1,8 @@
-import { Kafka, logLevel } from 'kafkajs';
 import { readHours } from '../store/read/hours.js';
 import { readPartitions } from '../store/read/partitions.js';
 import type { LoadedConfig } from './config.js';
 import { kafkaClientOptions } from './connections.js';
+import { createKafka } from './kafka-client.js';
 import { withDatabase } from './database.js';
 import { mask } from './describe-config.js';
 import { accepts } from './stack/ports.js';
@@ -115,9 +115,8 @@ async function checkKafka({ config }: LoadedConfig): Promise<Health> {
   try {
     const options = kafkaClientOptions(config);
     const retry = { retries: 0 };
-    const kafka = new Kafka({
+    const kafka = createKafka({
       ...options,
-      logLevel: logLevel.NOTHING,
       connectionTimeout: 3_000,
       retry,
     });

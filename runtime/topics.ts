@@ -1,7 +1,8 @@
-import { Kafka, logLevel, type Admin } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { TruecountError } from '../core/errors.js';
 import type { Config } from './config.js';
 import { kafkaClientOptions } from './connections.js';
+import { createKafka } from './kafka-client.js';
 
 /** kafkajs' own `ConfigResourceTypes.TOPIC`, which Node can't import from it by name. */
 const RESOURCE_TOPIC = 2;
@@ -78,9 +79,8 @@ async function topicSettings(admin: Admin, topic: string): Promise<Map<string, s
 }
 
 async function withAdmin<T>(config: Config, use: (admin: Admin) => Promise<T>): Promise<T> {
-  const kafka = new Kafka({
+  const kafka = createKafka({
     ...kafkaClientOptions(config),
-    logLevel: logLevel.NOTHING,
     connectionTimeout: 5_000,
     retry: { retries: 4 },
   });

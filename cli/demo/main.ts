@@ -1,9 +1,9 @@
 import { Command, Option } from 'commander';
-import { Kafka, logLevel } from 'kafkajs';
 import { HOUR_MS, MINUTE_MS } from '../../core/time.js';
 import { ClickProducer } from '../../ingest/producer.js';
 import { kafkaClientOptions } from '../../runtime/connections.js';
 import { cutHours } from '../../runtime/cut-hours.js';
+import { createKafka } from '../../runtime/kafka-client.js';
 import { readLogEnds, untilCommitted } from '../../runtime/log-end.js';
 import { openSession } from '../../store/session.js';
 import { Progress, print, say } from '../output.js';
@@ -74,7 +74,7 @@ async function demo(options: Options): Promise<boolean> {
 
 /** Sends the load while the faults happen, and waits until all of it is committed. */
 async function stream(stage: Stage, load: Load, progress: Progress): Promise<void> {
-  const kafka = new Kafka({ ...kafkaClientOptions(stage.config), logLevel: logLevel.NOTHING });
+  const kafka = createKafka(kafkaClientOptions(stage.config));
   const producer = await ClickProducer.connect(kafka, { topic: stage.topic, compression: 'none' });
   const perSecond = Math.max(RATE_MIN, Math.round(load.records / FLOW_S));
   const faults = new Faults(stage, load.records, (text) => {

@@ -1,6 +1,5 @@
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { Option, type Command } from 'commander';
-import { Kafka, logLevel } from 'kafkajs';
 import { TruecountError } from '../../core/errors.js';
 import { printable } from '../../core/printable.js';
 import { readCsv } from '../../ingest/formats/csv.js';
@@ -11,6 +10,7 @@ import type { IngestResult } from '../../ingest/ingest.js';
 import { parseMapping } from '../../ingest/mapping/mapping.js';
 import { ClickProducer } from '../../ingest/producer.js';
 import { kafkaClientOptions } from '../../runtime/connections.js';
+import { createKafka } from '../../runtime/kafka-client.js';
 import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
 import { Progress, printResult, withExamples } from '../output.js';
 
@@ -59,7 +59,7 @@ async function run(file: string, options: IngestOptions): Promise<void> {
   const topic = options.topic ?? config.topics[0]!;
   const source = openSource(file);
   const items = readItems(file, source.chunks, options);
-  const kafka = new Kafka({ ...kafkaClientOptions(config), logLevel: logLevel.NOTHING });
+  const kafka = createKafka(kafkaClientOptions(config));
   const producer = await ClickProducer.connect(kafka, {
     topic,
     compression: options.compression,

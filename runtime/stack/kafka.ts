@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Kafka, logLevel } from 'kafkajs';
+import { createKafka } from '../kafka-client.js';
 import {
   answers,
   launch,
@@ -143,9 +143,8 @@ async function format(dir: string, jars: string, log: (line: string) => void): P
 
 /** Whether the broker answers a metadata request. */
 async function respond(address: string): Promise<boolean> {
-  const kafka = new Kafka({
+  const kafka = createKafka({
     brokers: [address],
-    logLevel: logLevel.NOTHING,
     connectionTimeout: 2_000,
     requestTimeout: 5_000,
     retry: { retries: 0 },
