@@ -19,11 +19,11 @@ export interface CellRows {
   readonly counts: Int32Array;
 }
 
-/** Rows that all lie within the minutes [from, to) of their hour. */
+/** Rows, by index, that all lie within the minutes [from, to) of their hour. */
 export interface Block {
   readonly from: number;
   readonly to: number;
-  readonly rows: readonly number[];
+  readonly rows: Int32Array;
 }
 
 /** Share of an hour's rows that may lie outside its window, at either end. */
@@ -40,56 +40,93 @@ export async function addCells(client: pg.Client, cells: CellRows): Promise<void
   for (const block of blocksOf(cells)) await addBlock(client, cells, block);
 }
 
+/** First and last minute with a count, per row; a row without any has first > last. */
+interface Spans {
+  readonly first: Uint8Array;
+  readonly last: Uint8Array;
+}
+
+interface Window {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** The rows by the minutes they touch. Every row with a count is in exactly one block. */
 export function blocksOf(cells: CellRows): Block[] {
   const spans = spansOf(cells);
-  const rowsOfHour = new Map<number, number[]>();
+  const windows = windowsOf(cells, spans);
+  const whole = { from: 0, to: MINUTES_PER_HOUR };
+  const places = new Map<number, { window: Window; rows: Int32Array; size: number }>();
   for (let row = 0; row < cells.rows; row++) {
-    if (spans.first[row]! > spans.last[row]!) continue;
-    const hour = cells.hoursMs[row]!;
-    const rows = rowsOfHour.get(hour);
-    if (rows === undefined) rowsOfHour.set(hour, [row]);
-    else rows.push(row);
-  }
-  const blocks = new Map<string, { from: number; to: number; rows: number[] }>();
-  for (const rows of rowsOfHour.values()) {
-    const window = windowOf(rows, spans);
-    for (const row of rows) {
-      const inside = spans.first[row]! >= window.from && spans.last[row]! < window.to;
-      const { from, to } = inside ? window : { from: 0, to: MINUTES_PER_HOUR };
-      const key = `${String(from)}-${String(to)}`;
-      const block = blocks.get(key);
-      if (block === undefined) blocks.set(key, { from, to, rows: [row] });
-      else block.rows.push(row);
+    const first = spans.first[row]!;
+    const last = spans.last[row]!;
+    if (first > last) continue;
+    const window = windows.get(cells.hoursMs[row]!)!;
+    const { from, to } = first >= window.from && last < window.to ? window : whole;
+    const key = from * (MINUTES_PER_HOUR + 1) + to;
+    let place = places.get(key);
+    if (place === undefined) {
+      place = { window: { from, to }, rows: new Int32Array(cells.rows), size: 0 };
+      places.set(key, place);
     }
+    place.rows[place.size++] = row;
   }
-  return [...blocks.values()];
+  return [...places.values()].map(({ window, rows, size }) => ({
+    ...window,
+    rows: rows.subarray(0, size),
+  }));
 }
 
-/** First and last minute with a count, per row; a row without any has first > last. */
-function spansOf(cells: CellRows): { first: Uint8Array; last: Uint8Array } {
-  const first = new Uint8Array(cells.rows).fill(MINUTES_PER_HOUR);
-  const last = new Uint8Array(cells.rows);
-  for (let row = 0, at = 0; row < cells.rows; row++) {
-    for (let minute = 0; minute < MINUTES_PER_HOUR; minute++, at++) {
-      if (cells.counts[at] === 0) continue;
-      if (first[row] === MINUTES_PER_HOUR) first[row] = minute;
-      last[row] = minute;
-    }
+function spansOf({ rows, counts }: CellRows): Spans {
+  const first = new Uint8Array(rows).fill(MINUTES_PER_HOUR);
+  const last = new Uint8Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const start = row * MINUTES_PER_HOUR;
+    let low = 0;
+    while (low < MINUTES_PER_HOUR && counts[start + low] === 0) low++;
+    if (low === MINUTES_PER_HOUR) continue;
+    let high = MINUTES_PER_HOUR - 1;
+    while (counts[start + high] === 0) high--;
+    first[row] = low;
+    last[row] = high;
   }
   return { first, last };
 }
 
+/** How many rows of an hour begin and end at each minute. */
+interface Borders {
+  rows: number;
+  readonly firsts: Int32Array;
+  readonly lasts: Int32Array;
+}
+
+function windowsOf(cells: CellRows, spans: Spans): Map<number, Window> {
+  const hours = new Map<number, Borders>();
+  for (let row = 0; row < cells.rows; row++) {
+    const first = spans.first[row]!;
+    const last = spans.last[row]!;
+    if (first > last) continue;
+    let hour = hours.get(cells.hoursMs[row]!);
+    if (hour === undefined) {
+      const minutes = (): Int32Array => new Int32Array(MINUTES_PER_HOUR);
+      hour = { rows: 0, firsts: minutes(), lasts: minutes() };
+      hours.set(cells.hoursMs[row]!, hour);
+    }
+    hour.rows++;
+    hour.firsts[first]!++;
+    hour.lasts[last]!++;
+  }
+  return new Map([...hours].map(([hourMs, borders]) => [hourMs, windowOf(borders)]));
+}
+
 /** The minutes that hold all rows but the stragglers, widened to few distinct windows. */
-function windowOf(
-  rows: readonly number[],
-  spans: { first: Uint8Array; last: Uint8Array },
-): { from: number; to: number } {
-  const allowed = Math.floor(rows.length * STRAGGLERS);
-  const firsts = Uint8Array.from(rows, (row) => spans.first[row]!).sort();
-  const lasts = Uint8Array.from(rows, (row) => spans.last[row]!).sort();
-  const from = firsts[allowed]!;
-  const to = Math.max(from, lasts[rows.length - 1 - allowed]!) + 1;
+function windowOf({ rows, firsts, lasts }: Borders): Window {
+  const allowed = Math.floor(rows * STRAGGLERS);
+  let from = 0;
+  for (let early = firsts[0]!; early <= allowed; early += firsts[from]!) from++;
+  let last = MINUTES_PER_HOUR - 1;
+  for (let late = lasts[last]!; late <= allowed; late += lasts[last]!) last--;
+  const to = Math.max(from, last) + 1;
   if (to - from <= 2) return { from, to };
   return {
     from: Math.floor(from / WINDOW_STEP) * WINDOW_STEP,
@@ -101,19 +138,24 @@ async function addBlock(client: pg.Client, cells: CellRows, block: Block): Promi
   const { from, to, rows } = block;
   const n = rows.length;
   const width = to - from;
+  const hoursMs = new Float64Array(n);
+  const slots = new Int32Array(n);
   const counts = new Int32Array(n * width);
-  rows.forEach((row, i) => {
+  for (let i = 0, out = 0; i < n; i++) {
+    const row = rows[i]!;
+    hoursMs[i] = cells.hoursMs[row]!;
+    slots[i] = cells.slots[row]!;
     const at = row * MINUTES_PER_HOUR;
-    counts.set(cells.counts.subarray(at + from, at + to), i * width);
-  });
+    for (let minute = from; minute < to; minute++) counts[out++] = cells.counts[at + minute]!;
+  }
   await client.query({
     name: `add_cells_${String(from)}_${String(to)}`,
     text: addBlockSql(from, to),
     values: [
-      encodeTimestamptzArray(Float64Array.from(rows, (row) => cells.hoursMs[row]!)),
+      encodeTimestamptzArray(hoursMs),
       encodeText(cells.filters, rows),
       encodeText(cells.ads, rows),
-      encodeInt4Array(Int32Array.from(rows, (row) => cells.slots[row]!)),
+      encodeInt4Array(slots),
       encodeInt4Array(counts),
     ],
   });
@@ -137,8 +179,12 @@ function addBlockSql(from: number, to: number): string {
     do update set counts[${String(from + 1)}:${String(to)}] = array[${sums.join()}]`;
 }
 
-function encodeText(column: TextColumn, rows: readonly number[]): Buffer {
-  const starts = Int32Array.from(rows, (row) => column.starts[row]!);
-  const ends = Int32Array.from(rows, (row) => column.ends[row]!);
+function encodeText(column: TextColumn, rows: Int32Array): Buffer {
+  const starts = new Int32Array(rows.length);
+  const ends = new Int32Array(rows.length);
+  for (let i = 0; i < rows.length; i++) {
+    starts[i] = column.starts[rows[i]!]!;
+    ends[i] = column.ends[rows[i]!]!;
+  }
   return encodeTextArray(column.bytes, starts, ends);
 }

@@ -82,10 +82,12 @@ export class CompiledRules {
     this.dimensionCount = this.dimensions.length;
   }
 
-  /** Writes one filter id per dimension to `out[at…]`. */
-  filters(view: ClickView, out: Int32Array, at: number): void {
+  /** Writes one filter id per dimension to `out[at…]`, and -1 where `width` is more than those. */
+  filters(view: ClickView, out: Int32Array, at: number, width: number): void {
     const dimensions = this.dimensions;
-    for (let i = 0; i < dimensions.length; i++) out[at + i] = dimensions[i]!.filter(view);
+    const n = dimensions.length;
+    for (let i = 0; i < n; i++) out[at + i] = dimensions[i]!.filter(view);
+    for (let i = n; i < width; i++) out[at + i] = -1;
   }
 
   get bytes(): number {

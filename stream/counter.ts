@@ -6,9 +6,12 @@ import type { HourState } from '../store/hours.js';
 import type { StoredRuleSet } from '../store/rule-sets.js';
 import { CompiledRules, FilterTable } from './compiled-rules.js';
 import { FlushBuffer } from './flush-buffer.js';
+import { HeldClicks } from './held-clicks.js';
 import { hash128 } from './hash128.js';
 import { ByteInterner } from './interner.js';
+import { decodeRecordSet } from './kafka/record-batch.js';
 import type { RecordSink } from './kafka/record-batch.js';
+import type { FetchedBatch } from './log-source.js';
 import type { PartitionHour, PartitionState } from './partition-state.js';
 
 /** Text held by the interners above which they are emptied after a flush. */
@@ -38,8 +41,7 @@ export class Counter implements RecordSink {
   private readonly ads: ByteInterner;
   private readonly decoder: ClickDecoder;
   private readonly view: ClickView;
-  private readonly clickFilters: Int32Array;
-  private readonly words = new Int32Array(4);
+  private readonly held: HeldClicks;
   private state: PartitionState | null = null;
   private hour: PartitionHour | null = null;
   private logStartOffset = 0;
@@ -53,7 +55,7 @@ export class Counter implements RecordSink {
     this.active = this.rules.get(active.hash)!;
     const width = Math.max(...sets.map((s) => s.ruleSet.dimensions.length));
     this.buffer = new FlushBuffer(width);
-    this.clickFilters = new Int32Array(width).fill(-1);
+    this.held = new HeldClicks(width);
     this.decoder = new ClickDecoder(fields);
     this.view = createClickView(fields.length);
     this.ads = new ByteInterner(seeds);
@@ -84,11 +86,19 @@ export class Counter implements RecordSink {
     }
   }
 
-  /** The records that follow are of this partition. */
-  open(state: PartitionState, logStartOffset: number): void {
+  /**
+   * Reads a fetch result from the partition's position on. Returns the offset after it. Where it
+   * throws, `state` and what is buffered agree on what was read: up to the damage.
+   */
+  read(state: PartitionState, batch: FetchedBatch): number {
     this.state = state;
     this.hour = null;
-    this.logStartOffset = logStartOffset;
+    this.logStartOffset = batch.logStartOffset;
+    try {
+      return decodeRecordSet(batch, state.position, this);
+    } finally {
+      this.settle(state);
+    }
   }
 
   onRecord(source: Uint8Array, start: number, end: number, offset: number, appendMs: number): void {
@@ -96,11 +106,9 @@ export class Counter implements RecordSink {
     if (offset < state.position) return;
     if (offset > state.position) state.skipTo(offset, this.logStartOffset);
     const result = this.decoder.decodeInto(source, start, end, appendMs, this.view);
-    if (offset < state.countFrom) {
-      if (result === DECODED) this.remember(state);
-    } else if (result === DECODED) {
-      this.count(state, offset, appendMs);
-    } else {
+    if (result === DECODED) {
+      this.hold(state, offset, appendMs);
+    } else if (offset >= state.countFrom) {
       this.reject(state, offset, appendMs, result, Buffer.from(source.subarray(start, end)));
     }
     state.position = offset + 1;
@@ -135,12 +143,11 @@ export class Counter implements RecordSink {
   }
 
   private hourOf(state: PartitionState, eventMs: number): PartitionHour {
+    const last = this.hour;
+    if (last !== null && eventMs >= last.hourMs && eventMs < last.hourMs + HOUR_MS) return last;
     const hourMs = eventMs - (eventMs % HOUR_MS);
-    let hour = this.hour;
-    if (hour?.hourMs !== hourMs) {
-      hour = state.hours.get(hourMs) ?? this.firstSight(state, hourMs);
-      this.hour = hour;
-    }
+    const hour = state.hours.get(hourMs) ?? this.firstSight(state, hourMs);
+    this.hour = hour;
     return hour;
   }
 
@@ -150,54 +157,77 @@ export class Counter implements RecordSink {
     return state.addHour(hourMs, rules, this.cutHours.has(hourMs));
   }
 
-  /** Adds the click's id to the memory of its hour; false if it was there. */
-  private isNew(hour: PartitionHour, ad: number): boolean {
-    if (hour.ids === null) return true;
-    const { view, words, ads } = this;
-    hash128(view.source, view.idStart, view.idEnd, ads.words(), ads.wordsAt(ad), words, 0);
-    return hour.ids.add(words[0]!, words[1]!, words[2]!, words[3]!);
-  }
-
-  private internAd(): number {
-    return this.ads.intern(this.view.source, this.view.adStart, this.view.adEnd);
-  }
-
-  /** Rebuilding: the click was decided before; only the memory needs it. */
-  private remember(state: PartitionState): void {
-    const hour = this.hourOf(state, this.view.eventMs);
-    if (hour.ids !== null) this.isNew(hour, this.internAd());
-  }
-
-  private count(state: PartitionState, offset: number, appendMs: number): void {
-    const { view, buffer } = this;
+  /** Takes what is needed of the decoded click; it is counted when the others around it are. */
+  private hold(state: PartitionState, offset: number, appendMs: number): void {
+    const { view, held, ads } = this;
     const { eventMs } = view;
     const hour = this.hourOf(state, eventMs);
-    const seenMs = eventMs < appendMs ? eventMs : appendMs;
-    if (seenMs > state.maxEventMs) state.maxEventMs = seenMs;
-    const minute = Math.floor((eventMs - hour.hourMs) / MINUTE_MS);
-    const group = hour.group >= 0 ? hour.group : buffer.groupOf(state, hour);
-    const ad = this.internAd();
-    const fresh = hour.cut || this.isNew(hour, ad);
+    const fresh = offset >= state.countFrom;
+    if (!fresh && hour.ids === null) return;
+    const i = held.count++;
+    const ad = ads.intern(view.source, view.adStart, view.adEnd);
+    held.hours[i] = hour;
+    held.ads[i] = ad;
+    held.offsets[i] = offset;
+    if (hour.ids !== null) {
+      const seed = ads.wordsAt(ad);
+      hash128(view.source, view.idStart, view.idEnd, ads.words(), seed, held.words, i * 4);
+    }
+    if (fresh) {
+      const seenMs = eventMs < appendMs ? eventMs : appendMs;
+      if (seenMs > state.maxEventMs) state.maxEventMs = seenMs;
+      held.minutes[i] = (eventMs - hour.hourMs) / MINUTE_MS;
+      hour.rules.filters(view, held.filters, i * held.width, held.width);
+    }
+    if (held.full) this.settle(state);
+  }
+
+  /** Counts the held clicks, in log order. */
+  private settle(state: PartitionState): void {
+    const { held } = this;
+    held.touch();
+    for (let i = 0; i < held.count; i++) {
+      const fresh = this.isNew(i);
+      // Below `countFrom` a click was decided before; only the memory needed it.
+      if (held.offsets[i]! >= state.countFrom) this.count(state, i, fresh);
+    }
+    held.clear();
+  }
+
+  /** Adds the click's id to the memory of its hour; false if it was there. */
+  private isNew(i: number): boolean {
+    const { ids } = this.held.hours[i]!;
+    if (ids === null) return true;
+    const { words } = this.held;
+    const at = i * 4;
+    return ids.add(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
+  }
+
+  private count(state: PartitionState, i: number, fresh: boolean): void {
+    const { held, buffer } = this;
+    const hour = held.hours[i]!;
+    const minute = held.minutes[i]!;
+    const ad = held.ads[i]!;
+    const index = hour.group >= 0 ? hour.group : buffer.groupOf(state, hour);
+    const group = buffer.group(index);
+    const { filters, width } = held;
     if (!fresh) {
       state.fates.duplicate++;
-      buffer.group(group).duplicate[minute]!++;
-      return;
-    }
-    const filters = this.clickFilters;
-    const dimensions = hour.rules.dimensionCount;
-    hour.rules.filters(view, filters, 0);
-    for (let d = dimensions; d < filters.length; d++) filters[d] = -1;
-    if (hour.cut) {
+      group.duplicate[minute]!++;
+    } else if (hour.cut) {
       state.fates.late++;
-      buffer.group(group).late[minute]!++;
-      buffer.late.add(offset, group, minute, ad, filters);
-      return;
+      group.late[minute]!++;
+      buffer.late.add(held.offsets[i]!, index, minute, ad, filters, i * width);
+    } else {
+      state.fates.counted++;
+      group.counted[minute]!++;
+      buffer.counted.add(held.offsets[i]!, index, minute, ad, filters, i * width);
+      buffer.cells.add(index, 0, ad, minute);
+      for (let d = 0; d < width; d++) {
+        const filter = filters[i * width + d]!;
+        if (filter >= 0) buffer.cells.add(index, filter, ad, minute);
+      }
     }
-    state.fates.counted++;
-    buffer.group(group).counted[minute]!++;
-    buffer.counted.add(offset, group, minute, ad, filters);
-    buffer.cells.add(group, 0, ad, minute);
-    for (let d = 0; d < dimensions; d++) buffer.cells.add(group, filters[d]!, ad, minute);
   }
 
   private reject(

@@ -5,6 +5,15 @@
 import { hash128 } from './hash128.js';
 
 const NO_SEED = new Int32Array(4);
+/** Texts found without hashing them, by their length and last bytes; a power of two. */
+const RECENT = 4096;
+const RECENT_SHIFT = 32 - Math.log2(RECENT);
+
+function recentPlace(source: Uint8Array, start: number, end: number): number {
+  let h = end - start;
+  for (let i = h > 4 ? end - 4 : start; i < end; i++) h = (h << 7) ^ (h >>> 25) ^ source[i]!;
+  return Math.imul(h, 0x9e3779b1) >>> RECENT_SHIFT;
+}
 
 export class ByteInterner {
   private arena: Uint8Array = new Uint8Array(4096);
@@ -13,6 +22,7 @@ export class ByteInterner {
   /** Four hash words per id: see `wordsAt`. */
   private hashes = new Int32Array(256 * 4);
   private table = new Int32Array(512).fill(-1);
+  private readonly recent = new Int32Array(RECENT).fill(-1);
   private count = 0;
   private readonly scratch = new Int32Array(4);
 
@@ -28,16 +38,12 @@ export class ByteInterner {
   }
 
   intern(source: Uint8Array, start: number, end: number): number {
-    const scratch = this.scratch;
-    hash128(source, start, end, this.seeds, 0, scratch, 0);
-    const mask = this.table.length - 1;
-    let at = scratch[0]! & mask;
-    for (;;) {
-      const id = this.table[at]!;
-      if (id < 0) return this.insert(at, source, start, end);
-      if (this.hashes[id * 4] === scratch[0] && this.equals(id, source, start, end)) return id;
-      at = (at + 1) & mask;
-    }
+    const place = recentPlace(source, start, end);
+    const last = this.recent[place]!;
+    if (last >= 0 && this.equals(last, source, start, end)) return last;
+    const id = this.find(source, start, end);
+    this.recent[place] = id;
+    return id;
   }
 
   /** The four hash words of an id, as seeds for a further hash: `words()[wordsAt(id)…]`. */
@@ -70,6 +76,20 @@ export class ByteInterner {
     this.used = 0;
     this.count = 0;
     this.table.fill(-1);
+    this.recent.fill(-1);
+  }
+
+  private find(source: Uint8Array, start: number, end: number): number {
+    const scratch = this.scratch;
+    hash128(source, start, end, this.seeds, 0, scratch, 0);
+    const mask = this.table.length - 1;
+    let at = scratch[0]! & mask;
+    for (;;) {
+      const id = this.table[at]!;
+      if (id < 0) return this.insert(at, source, start, end);
+      if (this.hashes[id * 4] === scratch[0] && this.equals(id, source, start, end)) return id;
+      at = (at + 1) & mask;
+    }
   }
 
   private equals(id: number, source: Uint8Array, start: number, end: number): boolean {

@@ -20,14 +20,22 @@ export class PositionLog {
     return this.count;
   }
 
-  add(offset: number, group: number, minute: number, ad: number, filters: Int32Array): void {
+  /** The filters are `filters[at, at + width)`. */
+  add(
+    offset: number,
+    group: number,
+    minute: number,
+    ad: number,
+    filters: Int32Array,
+    at: number,
+  ): void {
     const i = this.count++;
     if (i === this.offsets.length) this.grow();
     this.offsets[i] = offset;
     this.groups[i] = group;
     this.minutes[i] = minute;
     this.ads[i] = ad;
-    for (let f = 0; f < this.width; f++) this.filters[i * this.width + f] = filters[f]!;
+    for (let f = 0; f < this.width; f++) this.filters[i * this.width + f] = filters[at + f]!;
   }
 
   offset(i: number): number {

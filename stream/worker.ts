@@ -11,7 +11,6 @@ import type pg from 'pg';
 import { Counter } from './counter.js';
 import { Database } from './database.js';
 import { giveUpOldestHours, memoryOf } from './dedupe-bound.js';
-import { decodeRecordSet } from './kafka/record-batch.js';
 import { partitionKey } from './log-source.js';
 import type { FetchedBatch, LogSource, LogSourceHandler, TopicPartition } from './log-source.js';
 import type { StreamMetrics } from './metrics.js';
@@ -104,8 +103,7 @@ export class StreamWorker implements LogSourceHandler {
       const { counter } = this;
       if (state === undefined || counter === null) return;
       if (!this.continues(state, batch)) return;
-      counter.open(state, batch.logStartOffset);
-      const end = decodeRecordSet(batch, state.position, counter);
+      const end = counter.read(state, batch);
       if (end > state.position) state.skipTo(end, batch.logStartOffset);
       state.logEndOffset = batch.logEndOffset;
       state.atEnd = state.position >= batch.logEndOffset;
