@@ -1,0 +1,60 @@
+/**
+ * The benchmarks by name. `npm run bench -- [stream|ids|freshness|profile]… [--json FILE]`, all of
+ * them by default; see docs/explanation/performance.md for what they measure.
+ */
+import { parseArgs } from 'node:util';
+import { benchFreshness } from './freshness/main.js';
+import { benchIds } from './ids.js';
+import { benchProfile } from './profile/main.js';
+import { benchStream } from './stream/main.js';
+import { machine, printReport, writeJson } from './support/report.js';
+import type { Report } from './support/report.js';
+
+const USAGE = `Usage: npm run bench -- [stream|ids|freshness|profile]... [options]
+  --json FILE    write everything that was measured
+  --clicks N     clicks in the topic of stream and profile (default 1500000)
+  --rounds N     rounds of stream (default 3)
+  --seconds N    length of freshness (default 30)
+  --rate N       clicks a second of freshness (default 20000)`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'string' },
+    clicks: { type: 'string', default: '1500000' },
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '30' },
+    rate: { type: 'string', default: '20000' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const clicks = Number(values.clicks);
+const BENCHMARKS: Readonly<Record<string, () => Promise<Report>>> = {
+  stream: () => benchStream({ clicks, rounds: Number(values.rounds) }),
+  ids: benchIds,
+  freshness: () => benchFreshness({ rate: Number(values.rate), seconds: Number(values.seconds) }),
+  profile: () => benchProfile({ clicks }),
+};
+
+async function main(): Promise<void> {
+  const names = positionals.length > 0 ? positionals : Object.keys(BENCHMARKS);
+  const unknown = names.find((name) => BENCHMARKS[name] === undefined);
+  if (values.help || unknown !== undefined) {
+    console.error(unknown === undefined ? USAGE : `no benchmark ${unknown}\n${USAGE}`);
+    process.exitCode = values.help ? 0 : 2;
+    return;
+  }
+  const before = machine();
+  console.log(`machine: ${JSON.stringify(before)}`);
+  const reports: Report[] = [];
+  for (const name of names) {
+    const report = await BENCHMARKS[name]!();
+    printReport(report);
+    reports.push(report);
+  }
+  console.log(`\nload average at the end: ${String(machine()['loadAverage'])}`);
+  if (values.json !== undefined) writeJson(values.json, before, reports);
+}
+
+await main();
