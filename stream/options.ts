@@ -24,3 +24,5 @@ export const FLUSH_QUARANTINE_BYTES_MAX = 16 * 1024 * 1024;
 export const CATCH_UP_FACTOR = 4;
 /** A flush waits at least this many times the last one's duration: at most a fifth is flushing. */
 export const FLUSH_SHARE = 4;
+/** … but no longer: one flush that was held up (a lock, a stopped process) says nothing of the next. */
+export const FLUSH_WAIT_MAX_MS = 10_000;

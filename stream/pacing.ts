@@ -3,6 +3,7 @@ import {
   FLUSH_QUARANTINE_BYTES_MAX,
   FLUSH_ROWS_MAX,
   FLUSH_SHARE,
+  FLUSH_WAIT_MAX_MS,
 } from './options.js';
 
 export interface Load {
@@ -34,5 +35,6 @@ export function flushIsDue(
   }
   const behind = load.lag > limits.flushClicksMax;
   const intervalMs = limits.flushIntervalMs * (behind ? CATCH_UP_FACTOR : 1);
-  return load.elapsedMs >= Math.max(intervalMs, FLUSH_SHARE * load.lastFlushMs);
+  const shareMs = Math.min(FLUSH_SHARE * load.lastFlushMs, FLUSH_WAIT_MAX_MS);
+  return load.elapsedMs >= Math.max(intervalMs, shareMs);
 }

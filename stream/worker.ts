@@ -199,9 +199,11 @@ export class StreamWorker implements LogSourceHandler {
     const moved = new Set([...this.states.values()].filter((state) => state.moved));
     if (counter === null || moved.size === 0) return;
     const head = this.head(counter, moved);
-    const startedAtMs = performance.now();
-    const outcome = await this.database.run('a flush', (client) =>
-      flush(client, head, (states) => {
+    let startedAtMs = 0;
+    const outcome = await this.database.run('a flush', (client) => {
+      // Of the try that succeeds: how long Postgres was away is not what a flush takes.
+      startedAtMs = performance.now();
+      return flush(client, head, (states) => {
         for (const { hourMs, pin } of states) {
           if (head.countedHours.includes(hourMs) && pin !== this.builtWith(counter, hourMs)) {
             return null;
@@ -209,8 +211,8 @@ export class StreamWorker implements LogSourceHandler {
         }
         const cutHours = new Set(states.filter((s) => s.cut).map((s) => s.hourMs));
         return counter.buffer.body(moved, cutHours, counter.texts);
-      }),
-    );
+      });
+    });
     this.lastFlushMs = performance.now() - startedAtMs;
     this.lastFlushAtMs = performance.now();
     await this.settle(counter, moved, outcome);
