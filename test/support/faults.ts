@@ -81,7 +81,7 @@ export async function runFaults(kind: FaultKind, points: number): Promise<FaultR
       secondTries.push(load.sendAgain(pairs));
     });
     await Promise.all([bed.startWorker(), bed.startWorker()]);
-    let since: PartitionRow[] = [];
+    let since: readonly PartitionRow[] = [];
     for (let point = 0; point < points; point++) {
       since = await bed.untilSteady(since);
       const victim = bed.workers[point % bed.workers.length]!;
@@ -98,7 +98,9 @@ export async function runFaults(kind: FaultKind, points: number): Promise<FaultR
     await Promise.all(secondTries);
     load.stop();
     await loading;
+    const quietMs = performance.now();
     await untilCounted(servers.pool, servers.brokers, topic, RECOVERY_MS);
+    bed.measure('ms until the rest was counted', performance.now() - quietMs);
     watcher.stop();
     await watching;
     await Promise.all(bed.workers.map((worker) => worker.stop()));

@@ -98,12 +98,12 @@ export class FaultBed {
   }
 
   /** Every worker owns something, and every partition got further than `since`. */
-  async untilSteady(since: readonly PartitionRow[]): Promise<PartitionRow[]> {
+  async untilSteady(since: readonly PartitionRow[]): Promise<readonly PartitionRow[]> {
     const before = new Map(since.map((row) => [row.partition, row.next]));
-    return until(
+    const steady: readonly PartitionRow[] = await until(
       'all workers own partitions, and all partitions are counted further',
       async () => {
-        for (const worker of this.workers) worker.check();
+        if (this.workers.some((worker) => worker.failure() !== undefined)) return since;
         const rows = await this.partitions();
         const onward = rows.every((row) => row.next > (before.get(row.partition) ?? 0));
         const shared = this.workers.every((worker) =>
@@ -113,6 +113,8 @@ export class FaultBed {
       },
       { deadlineMs: RECOVERY_MS },
     );
+    for (const worker of this.workers) worker.check();
+    return steady;
   }
 
   /** What a worker has read, or is to read, and has not committed. */

@@ -97,7 +97,7 @@ export class WorkerProcess {
     if (this.child.exitCode !== 0) throw new Error(`a worker did not stop cleanly:${this.tail()}`);
   }
 
-  /** Throws if it ended although nobody told it to. */
+  /** Throws what `failure` says. */
   check(): void {
     const failure = this.failure();
     if (failure !== undefined) throw new Error(failure);
@@ -115,7 +115,8 @@ export class WorkerProcess {
     return sum;
   }
 
-  private failure(): string | undefined {
+  /** Why it ended although nobody told it to; undefined while it runs, or if somebody did. */
+  failure(): string | undefined {
     const { exitCode, signalCode } = this.child;
     if (this.told !== 'nothing' || (exitCode === null && signalCode === null)) return undefined;
     return `a worker ended by itself (${String(exitCode ?? signalCode)}):${this.tail()}`;
