@@ -92,7 +92,7 @@ export const ConfigSchema = Type.Object({
   stream: Type.Object({
     workers: count('stream processes that `up` runs', 2),
     flushIntervalMs: ms('longest time between two flushes', 1_000, 1),
-    flushClicksMax: count('clicks in one flush at most', 200_000),
+    flushClicksMax: count('clicks in one flush at most', 500_000),
     dedupeBytesMax: count('bytes of remembered ids in one process', 512 * 1024 * 1024, 1024 * 1024),
     outOfOrdernessMs: ms('how far the watermark stays behind the newest click', 30_000),
     idleTimeoutMs: ms('after this long at its end a partition holds no watermark back', 30_000, 1),

@@ -15,7 +15,7 @@ export class HeldClicks {
   /** Four words of the id each; of no meaning where the hour remembers no ids. */
   readonly words = new Int32Array(HELD_MAX * 4);
   readonly filters: Int32Array;
-  readonly hours: PartitionHour[] = [];
+  readonly hours = new Array<PartitionHour>(HELD_MAX);
   count = 0;
   /** Of no meaning; kept so that the loads of `touch` are not optimised away. */
   touched = 0;
@@ -42,6 +42,5 @@ export class HeldClicks {
 
   clear(): void {
     this.count = 0;
-    this.hours.length = 0;
   }
 }
