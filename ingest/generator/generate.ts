@@ -151,7 +151,7 @@ class Load implements GeneratedLoad {
     if (draw < KIND_BELOW.nearRetry) return 'nearRetry';
     if (draw < KIND_BELOW.farRetry) return 'farRetry';
     if (draw < KIND_BELOW.changedRetry) return 'changedRetry';
-    if (draw < KIND_BELOW.otherHour) return this.hours > 1 ? 'otherHour' : 'changedRetry';
+    if (draw < KIND_BELOW.otherHour) return 'otherHour';
     return 'otherAd';
   }
 
@@ -182,9 +182,14 @@ class Load implements GeneratedLoad {
     this.shape = shape < SHAPES ? shape : 0;
   }
 
+  /** How far into the span of the load line `n` is. */
+  private nominalMs(n: number): number {
+    return Math.floor((n / this.clicks) * this.hours * HOUR_MS);
+  }
+
   private eventTime(n: number): number {
     const spanMs = this.hours * HOUR_MS;
-    const nominalMs = Math.floor((n / this.clicks) * spanMs);
+    const nominalMs = this.nominalMs(n);
     const draw = this.random.next() >>> 22;
     const delayBound = draw < 10 ? spanMs : draw < 72 ? 10 * 60_000 : 3_000;
     const delayed = nominalMs - this.random.below(delayBound);
@@ -203,24 +208,28 @@ class Load implements GeneratedLoad {
   }
 
   private changedRetry(n: number): GeneratedRecord {
-    const withinHourMs = this.random.below(HOUR_MS);
+    const draw = this.random.next();
     const device = this.dimensions[1]!.picker.pick(this.random);
     const shape = this.random.below(SHAPES);
     this.compose(this.freshAtOrBefore(this.random.below(n)));
-    this.moveTo(this.eventMs - (this.eventMs % HOUR_MS) + withinHourMs);
+    this.moveTo(Math.floor((this.eventMs - this.fromMs) / HOUR_MS), draw, n);
     this.draft.occurrences[1] = device;
     this.shape = shape;
     if (this.counting) this.truth.duplicate();
     return this.written();
   }
 
+  /** The same id in another hour that has begun by line `n`; while there is none, a retry. */
   private otherHour(n: number): GeneratedRecord {
-    const step = 1 + this.random.below(this.hours - 1);
-    const withinHourMs = this.random.below(HOUR_MS);
+    const begun = Math.floor(this.nominalMs(n) / HOUR_MS);
+    if (begun === 0) return this.changedRetry(n);
+    const pick = this.random.below(begun);
+    const draw = this.random.next();
     const original = this.freshAtOrBefore(this.random.below(n));
     this.compose(original);
-    const hour = (Math.floor((this.eventMs - this.fromMs) / HOUR_MS) + step) % this.hours;
-    this.moveTo(this.fromMs + hour * HOUR_MS + withinHourMs);
+    const own = Math.floor((this.eventMs - this.fromMs) / HOUR_MS);
+    const hour = pick < own ? pick : pick + 1;
+    this.moveTo(hour, draw, n);
     return this.countedOnce(`${original} hour ${hour}`);
   }
 
@@ -233,9 +242,11 @@ class Load implements GeneratedLoad {
     return this.countedOnce(`${original} ad ${this.ad}`);
   }
 
-  private moveTo(eventMs: number): void {
-    this.eventMs = eventMs;
-    this.draft.time = this.time.json(eventMs, 1);
+  /** Moves the click to some time of an hour, never ahead of where the load is at line `n`. */
+  private moveTo(hour: number, draw: number, n: number): void {
+    const begunMs = Math.min(HOUR_MS, Math.max(1, this.nominalMs(n) - hour * HOUR_MS));
+    this.eventMs = this.fromMs + hour * HOUR_MS + ((draw >>> 0) % begunMs);
+    this.draft.time = this.time.json(this.eventMs, 1);
   }
 
   private countedOnce(identity: string): GeneratedRecord {

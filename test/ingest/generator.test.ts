@@ -96,8 +96,21 @@ describe('generateClicks', () => {
 
   it('gives the same bytes on every machine and in every version', () => {
     expect(digest(written({ clicks: 5_000, seed: 1 }))).toBe(
-      '425236eb195ca94258dd58be47876e01ab45064cf971d7cf1ccd505fcd13478c',
+      '4b58409ae8dad8366c3fdeb51dd7145f930167126ac8e47a52e7a1e244011532',
     );
+  });
+
+  it('never gives a click ahead of where the load is, so a watermark means something', () => {
+    const clicks = 20_000;
+    const spanMs = 3 * 3_600_000;
+    const fromMs = Date.UTC(2025, 10, 21, 8);
+    written({ clicks, seed: 2 }).forEach((line, n) => {
+      const timestamp = read(line)?.timestamp;
+      // What is no click may say anything, on purpose.
+      if (parseClick(line, fromMs + 2 * spanMs, []).kind !== 'click') return;
+      const eventMs = typeof timestamp === 'number' ? timestamp : Date.parse(String(timestamp));
+      expect(eventMs - fromMs, `line ${n}`).toBeLessThanOrEqual((n / clicks) * spanMs + 1);
+    });
   });
 
   it('gives other clicks for another seed', () => {
