@@ -32,16 +32,19 @@ const STAGES: readonly (readonly [stage: string, url: RegExp, functionName?: Reg
   ['other', /stream\/|runtime\/|node_modules\//],
 ];
 
-/** Decoding a record and writing a flush: the catch-up lies between the first and last of these. */
-const WORK = new Set(['scan', 'flush: build and encode', 'flush: Postgres protocol']);
+/** The catch-up lies between the first record and the last piece of a flush. */
+const FIRST = 'onRecord';
+const LAST = 'flush: build and encode';
 
 /** Seconds by stage, largest first, from the first click to the end of the last flush. */
 export function secondsByStage(profile: CpuProfile): Map<string, number> {
   const stages = stagesOf(profile.nodes);
   const { samples, timeDeltas } = profile;
-  const isWork = (id: number): boolean => WORK.has(stages.get(id)!);
-  const first = samples.findIndex(isWork);
-  const last = samples.findLastIndex(isWork);
+  const records = new Set(
+    profile.nodes.filter((node) => node.callFrame.functionName === FIRST).map(({ id }) => id),
+  );
+  const first = samples.findIndex((id) => records.has(id));
+  const last = samples.findLastIndex((id) => stages.get(id) === LAST);
   const micros = new Map<string, number>();
   for (let i = first; i <= last; i++) {
     const stage = stages.get(samples[i]!)!;
