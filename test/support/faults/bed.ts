@@ -6,6 +6,8 @@ import type { Servers } from './servers.js';
 import { WorkerProcess } from './worker-process.js';
 
 export const PARTITIONS = 4;
+/** Records counted between two faults, at least. */
+const ONWARD_MIN = 5_000;
 /** The shortest that a broker allows by default: `group.min.session.timeout.ms`. */
 const SESSION_TIMEOUT_MS = 6_000;
 /** Recovery of anything; on a quiet machine it takes a tenth. */
@@ -105,7 +107,8 @@ export class FaultBed {
       async () => {
         if (this.workers.some((worker) => worker.failure() !== undefined)) return since;
         const rows = await this.partitions();
-        const onward = rows.every((row) => row.next > (before.get(row.partition) ?? 0));
+        const steps = rows.map((row) => row.next - (before.get(row.partition) ?? 0));
+        const onward = steps.every((n) => n > 0) && steps.reduce((a, b) => a + b, 0) >= ONWARD_MIN;
         const shared = this.workers.every((worker) =>
           rows.some((row) => row.owner.endsWith(worker.ownerSuffix)),
         );
