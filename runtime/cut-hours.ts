@@ -10,10 +10,10 @@ import { activeRuleSet } from '../store/rule-sets.js';
 import { SESSION_LIMITS, isPassing } from '../store/session.js';
 
 /**
- * A flush of a frozen worker holds its hour for as long as the server lets a transaction idle;
+ * A flush of a frozen worker holds its hour for as long as the server lets a transaction last;
  * after this many lock timeouts something else is wrong.
  */
-const TRIES = 5;
+const TRIES = 2 + Math.ceil(SESSION_LIMITS.transactionMs / SESSION_LIMITS.lockTimeoutMs);
 
 /** Cuts every hour of the range, earliest first; an hour already cut keeps its cut. */
 export async function cutHours(

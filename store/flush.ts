@@ -38,9 +38,9 @@ export type FlushOutcome =
  * transaction read under the locks and returns what is to be written, or null if an hour's pin is
  * not the rule set that its cells were built with.
  *
- * Everything travels as parameters of complete statements, never as COPY: a client frozen in the
- * middle of a COPY is not ended by idle_in_transaction_session_timeout and would hold the locks
- * for as long as it is frozen.
+ * Everything travels as parameters of complete statements, never as COPY. A client frozen between
+ * statements is ended by idle_in_transaction_session_timeout, one frozen in the middle of sending
+ * by transaction_timeout (store/session.ts).
  *
  * Throws what `pg` throws. After an error of the connection it is unknown whether the commit
  * happened; trying the same flush again is safe, because the fence then refuses it.

@@ -24,6 +24,8 @@ export interface CounterOptions {
   readonly pinned: readonly StoredRuleSet[];
   /** Four random words: see hash128. */
   readonly seeds: Int32Array;
+  /** Records in the buffer at most. */
+  readonly flushClicksMax: number;
 }
 
 /**
@@ -45,8 +47,12 @@ export class Counter implements RecordSink {
   private state: PartitionState | null = null;
   private hour: PartitionHour | null = null;
   private logStartOffset = 0;
+  private readonly flushClicksMax: number;
+  /** The buffer has reached a bound: reading stops until a flush was committed. */
+  full = false;
 
-  constructor({ active, pinned, seeds }: CounterOptions) {
+  constructor({ active, pinned, seeds, flushClicksMax }: CounterOptions) {
+    this.flushClicksMax = flushClicksMax;
     const sets = [active, ...pinned.filter((set) => set.hash !== active.hash)];
     const fields = [...new Set(sets.flatMap((s) => s.ruleSet.dimensions.map((d) => d.field)))];
     for (const { hash, ruleSet } of sets) {
@@ -87,8 +93,9 @@ export class Counter implements RecordSink {
   }
 
   /**
-   * Reads a fetch result from the partition's position on. Returns the offset after it. Where it
-   * throws, `state` and what is buffered agree on what was read: up to the damage.
+   * Reads a fetch result from the partition's position on, until it ends or the buffer is full.
+   * Returns the offset after what was read. Where it throws, `state` and what is buffered agree on
+   * what was read: up to the damage.
    */
   read(state: PartitionState, batch: FetchedBatch): number {
     this.state = state;
@@ -134,6 +141,7 @@ export class Counter implements RecordSink {
   /** After a flush of `states` was committed. */
   committed(states: ReadonlySet<PartitionState>): void {
     this.buffer.clear(states);
+    this.full = false;
     for (const state of states) state.committed();
     const bytes = [...this.rules.values()].reduce((sum, rules) => sum + rules.bytes, 0);
     if (this.ads.bytes + this.filters.texts.bytes + bytes <= TEXT_BYTES_MAX) return;
@@ -192,6 +200,7 @@ export class Counter implements RecordSink {
       if (held.offsets[i]! >= state.countFrom) this.count(state, i, fresh);
     }
     held.clear();
+    this.full = this.buffer.isFull(this.flushClicksMax);
   }
 
   /** Adds the click's id to the memory of its hour; false if it was there. */
@@ -248,5 +257,6 @@ export class Counter implements RecordSink {
       detail: this.decoder.detail,
       raw,
     });
+    this.full = buffer.isFull(this.flushClicksMax);
   }
 }

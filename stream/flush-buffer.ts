@@ -3,6 +3,7 @@ import type { CauseRow, FlushBody, LateRow, QuarantineRow } from '../store/flush
 import { CellBuffer } from './cell-buffer.js';
 import type { FilterTable } from './compiled-rules.js';
 import type { ByteInterner } from './interner.js';
+import { FLUSH_QUARANTINE_BYTES_MAX, FLUSH_ROWS_MAX } from './options.js';
 import type { PartitionHour, PartitionState } from './partition-state.js';
 import { PositionLog } from './position-log.js';
 
@@ -68,9 +69,13 @@ export class FlushBuffer {
     return [...hours].sort((a, b) => a - b);
   }
 
-  /** Clicks and other records buffered. */
-  get size(): number {
-    return this.counted.size + this.late.size + this.quarantine.length;
+  /** True once one of the bounds of a flush is reached (I13). */
+  isFull(recordsMax: number): boolean {
+    return (
+      this.counted.size + this.late.size + this.quarantine.length >= recordsMax ||
+      this.cells.rows >= FLUSH_ROWS_MAX ||
+      this.quarantineBytes >= FLUSH_QUARANTINE_BYTES_MAX
+    );
   }
 
   /** After a commit of `states`, or when everything is thrown away (then all of them are given). */
@@ -96,7 +101,8 @@ export class FlushBuffer {
     texts: Texts,
   ): FlushBody {
     const live = this.groups.map((g) => states.has(g.state));
-    const turned = this.groups.map((g) => !g.hour.cut && cutHours.has(g.hour.hourMs));
+    // Whoever learned of the cut first: what was buffered as counted before that is late.
+    const turned = this.groups.map((g) => cutHours.has(g.hour.hourMs));
     return {
       cells: this.cellRows(live, turned, texts),
       late: this.lateRows(live, turned, texts),

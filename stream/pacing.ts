@@ -1,18 +1,11 @@
-import {
-  CATCH_UP_FACTOR,
-  FLUSH_QUARANTINE_BYTES_MAX,
-  FLUSH_ROWS_MAX,
-  FLUSH_SHARE,
-  FLUSH_WAIT_MAX_MS,
-} from './options.js';
+import { CATCH_UP_FACTOR, FLUSH_SHARE, FLUSH_WAIT_MAX_MS } from './options.js';
 
 export interface Load {
   /** Since the last flush. */
   readonly elapsedMs: number;
   readonly lastFlushMs: number;
-  readonly records: number;
-  readonly rows: number;
-  readonly quarantineBytes: number;
+  /** The buffer has reached one of its bounds. */
+  readonly full: boolean;
   /** Records that the log holds beyond what was read. */
   readonly lag: number;
 }
@@ -26,13 +19,7 @@ export function flushIsDue(
   load: Load,
   limits: { readonly flushIntervalMs: number; readonly flushClicksMax: number },
 ): boolean {
-  if (
-    load.records >= limits.flushClicksMax ||
-    load.rows >= FLUSH_ROWS_MAX ||
-    load.quarantineBytes >= FLUSH_QUARANTINE_BYTES_MAX
-  ) {
-    return true;
-  }
+  if (load.full) return true;
   const behind = load.lag > limits.flushClicksMax;
   const intervalMs = limits.flushIntervalMs * (behind ? CATCH_UP_FACTOR : 1);
   const shareMs = Math.min(FLUSH_SHARE * load.lastFlushMs, FLUSH_WAIT_MAX_MS);

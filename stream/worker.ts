@@ -103,12 +103,15 @@ export class StreamWorker implements LogSourceHandler {
       const { counter } = this;
       if (state === undefined || counter === null) return;
       if (!this.continues(state, batch)) return;
-      const end = counter.read(state, batch);
-      if (end > state.position) state.skipTo(end, batch.logStartOffset);
-      state.logEndOffset = batch.logEndOffset;
-      state.atEnd = state.position >= batch.logEndOffset;
-      this.boundMemory(counter);
-      if (this.flushDue()) await this.flush();
+      do {
+        const end = counter.read(state, batch);
+        if (end > state.position) state.skipTo(end, batch.logStartOffset);
+        state.logEndOffset = batch.logEndOffset;
+        state.atEnd = state.position >= batch.logEndOffset;
+        this.boundMemory(counter);
+        if (this.flushDue()) await this.flush();
+        // A compressed fetch can hold many flushes. A flush that was refused ends it.
+      } while (state.position < batch.endOffset && this.states.get(partitionKey(batch)) === state);
     });
   }
 
@@ -170,6 +173,7 @@ export class StreamWorker implements LogSourceHandler {
       active: this.active,
       pinned: await loadRuleSets(client, [...pins]),
       seeds: this.seeds,
+      flushClicksMax: this.options.flushClicksMax,
     });
     return this.counter;
   }
@@ -185,9 +189,7 @@ export class StreamWorker implements LogSourceHandler {
       {
         elapsedMs: performance.now() - this.lastFlushAtMs,
         lastFlushMs: this.lastFlushMs,
-        records: counter.buffer.size,
-        rows: counter.buffer.cells.rows,
-        quarantineBytes: counter.buffer.quarantineBytes,
+        full: counter.full,
         lag,
       },
       this.options,
@@ -209,7 +211,8 @@ export class StreamWorker implements LogSourceHandler {
             return null;
           }
         }
-        const cutHours = new Set(states.filter((s) => s.cut).map((s) => s.hourMs));
+        const cutHours = new Set(counter.cutHours);
+        for (const { hourMs, cut } of states) if (cut) cutHours.add(hourMs);
         return counter.buffer.body(moved, cutHours, counter.texts);
       });
     });

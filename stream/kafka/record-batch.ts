@@ -43,6 +43,8 @@ export interface RecordSink {
    * transactions, batches emptied by compaction.
    */
   onControl(fromOffset: number, toOffset: number): void;
+  /** Asked after every record: true ends the reading there. Absent: it is never full. */
+  readonly full?: boolean;
 }
 
 /** The part of a fetch result that decoding needs. */
@@ -61,7 +63,8 @@ export interface DecodeOptions {
  * Kafka cuts fetches by bytes. Offsets are exact doubles; `appendMs` is the broker's append time
  * where the topic uses `LogAppendTime`, else the record's own timestamp, in ms.
  *
- * @returns the next offset after the last complete batch, or `fromOffset` if there is none.
+ * @returns the next offset after the last complete batch, or after the record with which the sink
+ * became full, or `fromOffset` if there is no complete batch.
  * @throws TruecountError `corrupt_record_batch`; records of earlier batches, and of the damaged
  * batch if `verifyCrc` is off, have been handed over by then: the caller throws its work away.
  */
@@ -84,8 +87,8 @@ export function decodeRecordSet(
       throw corrupt(set, batch.baseOffset, 'its CRC-32C does not match');
     }
     if (batch.nextOffset > fromOffset) {
-      deliver(set, batch, fromOffset, aborted, sink);
-      nextOffset = batch.nextOffset;
+      nextOffset = deliver(set, batch, fromOffset, aborted, sink);
+      if (nextOffset < batch.nextOffset) return nextOffset;
     } else if ((batch.attributes & CONTROL) !== 0) {
       aborted.isReadable(set, batch);
     }
@@ -208,20 +211,19 @@ function deliver(
   fromOffset: number,
   aborted: AbortedProducers,
   sink: RecordSink,
-): void {
+): number {
   const count = set.recordSet.readInt32BE(batch.at + COUNT_AT);
   if (!aborted.isReadable(set, batch) || count === 0) {
     sink.onControl(Math.max(fromOffset, batch.baseOffset), batch.nextOffset);
-    return;
+    return batch.nextOffset;
   }
   const codec = batch.attributes & CODEC_MASK;
   if (codec === 0) {
     const cursor = new Cursor(set.recordSet, batch.at + HEADER_BYTES, batch.end);
-    readRecords(set, batch, count, cursor, fromOffset, sink);
-    return;
+    return readRecords(set, batch, count, cursor, fromOffset, sink);
   }
   const records = inflate(set, batch, codec);
-  readRecords(set, batch, count, new Cursor(records, 0, records.length), fromOffset, sink);
+  return readRecords(set, batch, count, new Cursor(records, 0, records.length), fromOffset, sink);
 }
 
 function inflate(set: RecordSet, batch: BatchHeader, codec: number): Uint8Array {
@@ -246,7 +248,7 @@ function readRecords(
   cursor: Cursor,
   fromOffset: number,
   sink: RecordSink,
-): void {
+): number {
   const bytes = cursor.bytes;
   const { baseOffset } = batch;
   const lastDelta = batch.nextOffset - baseOffset - 1;
@@ -279,7 +281,9 @@ function readRecords(
     const appendMs = brokerTime ? timestamp : timestamp + timestampDelta;
     if (valueLength < 0) sink.onNull(offset, appendMs);
     else sink.onRecord(bytes, start, end, offset, appendMs);
+    if (sink.full === true) return offset + 1;
   }
+  return batch.nextOffset;
 }
 
 /** Reads zigzag varints. Never reads wrongly past its end: `at` then exceeds `end`. */

@@ -105,7 +105,7 @@ describe('generateClicks', () => {
     const spanMs = 3 * 3_600_000;
     const fromMs = Date.UTC(2025, 10, 21, 8);
     written({ clicks, seed: 2 }).forEach((line, n) => {
-      const timestamp = read(line)?.timestamp;
+      const timestamp = read(line)?.['timestamp'];
       // What is no click may say anything, on purpose.
       if (parseClick(line, fromMs + 2 * spanMs, []).kind !== 'click') return;
       const eventMs = typeof timestamp === 'number' ? timestamp : Date.parse(String(timestamp));

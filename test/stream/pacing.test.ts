@@ -5,7 +5,7 @@ import type { Load } from '../../stream/pacing.js';
 const LIMITS = { flushIntervalMs: 1_000, flushClicksMax: 200_000 };
 
 function load(over: Partial<Load>): Load {
-  const idle = { lastFlushMs: 20, records: 1, rows: 1, quarantineBytes: 0, lag: 0 };
+  const idle = { lastFlushMs: 20, full: false, lag: 0 };
   return { elapsedMs: 0, ...idle, ...over };
 }
 
@@ -26,7 +26,7 @@ describe('a flush is due', () => {
     expect(flushIsDue(load({ elapsedMs: 10_000, lastFlushMs: 60_000 }), LIMITS)).toBe(true);
   });
 
-  test('at once when a size is reached', () => {
-    expect(flushIsDue(load({ records: 200_000, lastFlushMs: 60_000 }), LIMITS)).toBe(true);
+  test('at once when the buffer is full', () => {
+    expect(flushIsDue(load({ full: true, lastFlushMs: 60_000 }), LIMITS)).toBe(true);
   });
 });
