@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { KafkaConfig, SASLOptions } from 'kafkajs';
-import type pg from 'pg';
+import pg from 'pg';
 import { TruecountError } from '../core/errors.js';
 import type { Config } from './config.js';
 
@@ -15,7 +15,7 @@ export function kafkaClientOptions(config: Config): KafkaConfig {
   if (brokers === undefined) throw unknownAddress('Kafka', 'TRUECOUNT_KAFKA_BROKERS');
   const sasl = saslOptions(config);
   const pem = (path: string | undefined, key: string): Record<string, string> =>
-    path === undefined ? {} : { [key]: readPem(path, key) };
+    path === undefined ? {} : { [key]: readPem(path, `kafka.tls.${key}File`) };
   const ssl = tls.enabled
     ? {
         ...pem(tls.caFile, 'ca'),
@@ -47,7 +47,7 @@ function readPem(path: string, key: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new TruecountError('invalid_config', `kafka.tls.${key}File: cannot read ${path}`, {
+    throw new TruecountError('invalid_config', `${key}: cannot read ${path}`, {
       hint: 'check the path and its permissions',
       cause,
     });
@@ -57,10 +57,12 @@ function readPem(path: string, key: string): string {
 /**
  * Options for `new pg.Pool(...)`. TLS is in the URL as usual (`sslmode=verify-full`,
  * `sslrootcert=`, `sslcert=`, `sslkey=`); PGPASSFILE and PGPASSWORD are honoured.
- * @throws TruecountError `dependency_unreachable` when no address is known.
+ * @throws TruecountError `dependency_unreachable` when no address is known, `invalid_config` for one
+ * that is malformed or names a file that can't be read.
  */
 export function postgresPoolOptions(config: Config): pg.PoolConfig {
   if (config.postgresUrl === undefined) throw unknownAddress('Postgres', 'TRUECOUNT_POSTGRES_URL');
+  checkPostgresUrl(config.postgresUrl);
   return {
     connectionString: config.postgresUrl,
     max: config.postgresPoolSize,
@@ -68,6 +70,21 @@ export function postgresPoolOptions(config: Config): pg.PoolConfig {
     application_name: 'truecount',
     keepAlive: true,
   };
+}
+
+/**
+ * The client takes the URL apart, and reads the files it names, when it is made: here that fails
+ * with the setting's name. The error is not kept as a cause: it has the URL, with the password.
+ */
+function checkPostgresUrl(connectionString: string): void {
+  try {
+    new pg.Client({ connectionString });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new TruecountError('invalid_config', `postgresUrl can't be used: ${why}`, {
+      hint: 'postgres://user:password@host:port/database?…, special characters %-encoded',
+    });
+  }
 }
 
 function unknownAddress(what: string, variable: string): TruecountError {

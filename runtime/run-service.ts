@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { ERROR_CODES, TruecountError } from '../core/errors.js';
 import type { Config } from './config.js';
 import { SERVICES, type ServiceName } from './services.js';
 
@@ -20,13 +21,14 @@ export async function runService(name: ServiceName, config: Config): Promise<num
   process.send?.({ type: 'ready', url: service.url } satisfies ServiceMessage);
   const why = await Promise.race([
     service.done.then(
-      () => ({ failed: false, reason: 'it ended' }),
+      () => ({ code: 0, reason: 'it ended' }),
       (error: unknown) => {
         log.error({ err: error }, `${name} failed`);
-        return { failed: true, reason: 'it failed' };
+        const code = error instanceof TruecountError ? ERROR_CODES[error.code].exit : 1;
+        return { code, reason: 'it failed' };
       },
     ),
-    askedToStop().then((reason) => ({ failed: false, reason })),
+    askedToStop().then((reason) => ({ code: 0, reason })),
   ]);
   log.info({ reason: why.reason }, `${name} stops`);
   const deadlineMs = config.stream.shutdownTimeoutMs;
@@ -41,7 +43,7 @@ export async function runService(name: ServiceName, config: Config): Promise<num
     new Promise<false>((resolve) => setTimeout(resolve, deadlineMs, false).unref()),
   ]);
   if (!inTime) log.error({ deadlineMs }, `${name} ends without a clean stop`);
-  return why.failed || !inTime ? 1 : 0;
+  return inTime ? why.code : why.code || 1;
 }
 
 function askedToStop(): Promise<string> {

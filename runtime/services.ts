@@ -4,6 +4,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Config } from './config.js';
 import { kafkaClientOptions, postgresPoolOptions } from './connections.js';
 import { configuredRuleSet, releaseMigrations } from './database.js';
+import { assertKafkaAccepts, assertPostgresAccepts } from './first-contact.js';
 import { startMetricsServer } from './metrics-server.js';
 
 /** A service that runs in this process. */
@@ -28,6 +29,7 @@ export const SERVICES: Readonly<Record<ServiceName, Start>> = {
 
 async function runStream(config: Config, log: Logger): Promise<RunningService> {
   const { startStream } = await import('../stream/service.js');
+  await Promise.all([assertPostgresAccepts(config), assertKafkaAccepts(config)]);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   let failure: string | undefined;

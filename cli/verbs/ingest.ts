@@ -10,6 +10,7 @@ import type { IngestResult } from '../../ingest/ingest.js';
 import { parseMapping } from '../../ingest/mapping/mapping.js';
 import { ClickProducer } from '../../ingest/producer.js';
 import { kafkaClientOptions } from '../../runtime/connections.js';
+import { assertKafkaAccepts } from '../../runtime/first-contact.js';
 import { createKafka } from '../../runtime/kafka-client.js';
 import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
 import { Progress, printResult, withExamples } from '../output.js';
@@ -59,6 +60,7 @@ async function run(file: string, options: IngestOptions): Promise<void> {
   const topic = options.topic ?? config.topics[0]!;
   const source = openSource(file);
   const items = readItems(file, source.chunks, options);
+  await assertKafkaAccepts(config);
   const kafka = createKafka(kafkaClientOptions(config));
   const producer = await ClickProducer.connect(kafka, {
     topic,

@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { beforeEach, expect, it } from 'vitest';
 import { kafkaClientOptions, postgresPoolOptions } from '../../runtime/connections.js';
 import { loadConfig, type ConfigInputs } from '../../runtime/config.js';
@@ -173,3 +174,23 @@ it('says what to set where an address is not known, or SASL has no password', ()
   const flags = { 'kafka.brokers': 'k:1', 'kafka.sasl.mechanism': 'plain' };
   expect(() => kafkaClientOptions(load({ flags }).config)).toThrow(/needs a user/);
 });
+
+it.each([
+  ['is malformed', 'postgres://truecount:canary@[db/clicks', /Invalid URL/],
+  ['names a file that is not there', 'postgres://t:canary@db/x?sslrootcert=/no/ca', /\/no\/ca/],
+])('refuses a Postgres URL that %s, without its password', (_, url, says) => {
+  const { config } = load({ env: { TRUECOUNT_POSTGRES_URL: url } });
+  const error = caught(() => postgresPoolOptions(config));
+  expect(error).toMatchObject({ code: 'invalid_config' });
+  expect(inspect(error)).toMatch(says);
+  expect(inspect(error)).not.toContain('canary');
+});
+
+function caught(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
