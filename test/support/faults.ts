@@ -139,15 +139,14 @@ async function takeAim(
   aim: FaultKind['aim'],
   point: number,
 ): Promise<WorkInFlight> {
-  if (aim === 'buffer') {
-    return until('the victim has unflushed records', async () => {
-      const work = await bed.workOf(victim);
-      const buffered = work.behind > 0 && work.quietMs > BUFFERED_MS && !work.inTransaction;
-      return buffered ? work : undefined;
-    });
-  }
-  const work = await bed.workOf(victim);
-  if (aim === 'inside' || point % 2 === 1) return work;
+  if (aim === 'inside') return bed.workOf(victim);
+  const quietMs = aim === 'buffer' ? BUFFERED_MS : 0;
+  const work = await until('the victim has unflushed records', async () => {
+    const seen = await bed.workOf(victim);
+    const fits = aim === 'both' || !seen.inTransaction;
+    return seen.behind > 0 && seen.quietMs > quietMs && fits ? seen : undefined;
+  });
+  if (aim === 'buffer' || point % 2 === 1) return work;
   const inTransaction = await until(
     'the victim flushes',
     async () => (await bed.session(victim)).inTransaction,
