@@ -1,0 +1,71 @@
+import { Kafka, CompressionTypes, logLevel } from 'kafkajs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FLUSH_QUARANTINE_BYTES_MAX } from '../../stream/options.js';
+import { freshDatabase, freshTopic, kafkaBrokers } from '../support/stack.js';
+import type { TestDatabase } from '../support/stack.js';
+import { startWorker, untilCounted } from '../support/stream.js';
+import type { Worker } from '../support/stream.js';
+
+const POISON_BYTES = 260_000;
+
+describe('a flush is bounded whatever a fetch inflates to', () => {
+  let database: TestDatabase;
+  let worker: Worker | undefined;
+
+  beforeEach(async () => {
+    database = await freshDatabase();
+  });
+  afterEach(async () => {
+    await worker?.stop();
+    await database.close();
+  });
+
+  async function sendCompressed(topic: string, messages: { value: string }[]): Promise<void> {
+    const kafka = new Kafka({ brokers: kafkaBrokers(), logLevel: logLevel.NOTHING });
+    const producer = kafka.producer();
+    await producer.connect();
+    try {
+      await producer.send({ topic, acks: -1, compression: CompressionTypes.GZIP, messages });
+    } finally {
+      await producer.disconnect();
+    }
+  }
+
+  test('60 MB of poison in one small record batch is quarantined in several flushes', async () => {
+    const topic = await freshTopic(1);
+    const poison = Array.from({ length: 230 }, () => ({ value: 'a'.repeat(POISON_BYTES) }));
+    const click = JSON.stringify({ event_id: 'e', ad_id: 'ad', timestamp: Date.UTC(2025, 0, 1) });
+    await sendCompressed(topic, [...poison, { value: click }]);
+    worker = startWorker(kafkaBrokers(), database, [topic]);
+    await untilCounted(database.pool, kafkaBrokers(), topic);
+    const { rows } = await database.pool.query<Record<string, string>>(
+      `select max(quarantined) as most, sum(quarantined) as all, sum(counted) as counted,
+              (select sum(length(raw)) from quarantine) as bytes from flushes`,
+    );
+    expect(Number(rows[0]!['all'])).toBe(poison.length);
+    expect(Number(rows[0]!['bytes'])).toBe(poison.length * POISON_BYTES);
+    expect(Number(rows[0]!['counted'])).toBe(1);
+    const bound = Math.ceil(FLUSH_QUARANTINE_BYTES_MAX / POISON_BYTES);
+    expect(Number(rows[0]!['most'])).toBeLessThanOrEqual(bound);
+  });
+
+  test('a batch of more clicks than a flush may hold is counted in several flushes', async () => {
+    const topic = await freshTopic(1);
+    const messages = Array.from({ length: 4_500 }, (_, i) => ({
+      value: JSON.stringify({
+        event_id: `e${String(i)}`,
+        ad_id: 'ad',
+        timestamp: Date.UTC(2025, 0),
+      }),
+    }));
+    await sendCompressed(topic, messages);
+    worker = startWorker(kafkaBrokers(), database, [topic], { flushClicksMax: 1_000 });
+    await untilCounted(database.pool, kafkaBrokers(), topic);
+    const { rows } = await database.pool.query<Record<string, string>>(
+      'select max(counted) as most, sum(counted) as all from flushes',
+    );
+    expect(Number(rows[0]!['all'])).toBe(messages.length);
+    // Clicks are held in groups of 256 before they are counted.
+    expect(Number(rows[0]!['most'])).toBeLessThanOrEqual(1_000 + 256);
+  });
+});
