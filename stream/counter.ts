@@ -14,6 +14,8 @@ import type { RecordSink } from './kafka/record-batch.js';
 import type { FetchedBatch } from './log-source.js';
 import type { PartitionHour, PartitionState } from './partition-state.js';
 
+/** End of year 9999: a record on a topic without broker time may say anything. */
+const APPEND_MS_MAX = 253_402_300_799_999;
 /** Text held by the interners above which they are emptied after a flush. */
 const TEXT_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -252,7 +254,7 @@ export class Counter implements RecordSink {
     buffer.quarantine.push({
       slot: state.slot,
       offset,
-      appendMs,
+      appendMs: Math.min(Math.max(appendMs, 0), APPEND_MS_MAX),
       reason: rejectReason(result),
       detail: this.decoder.detail,
       raw,

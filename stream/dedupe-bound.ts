@@ -1,5 +1,8 @@
 import type { CauseRow } from '../store/flush-body.js';
-import type { PartitionState } from './partition-state.js';
+import type { PartitionHour, PartitionState } from './partition-state.js';
+
+/** Beside its ids, an hour costs about this much: its entry, its group, its row of fates. */
+const HOUR_BYTES = 2_048;
 
 /** Ids remembered by all partitions of a worker, and their bytes. */
 export function memoryOf(states: Iterable<PartitionState>): { ids: number; bytes: number } {
@@ -9,7 +12,7 @@ export function memoryOf(states: Iterable<PartitionState>): { ids: number; bytes
     for (const hour of state.hours.values()) {
       if (hour.ids === null) continue;
       ids += hour.ids.size;
-      bytes += hour.ids.bytes;
+      bytes += hour.ids.bytes + HOUR_BYTES;
     }
   }
   return { ids, bytes };
@@ -23,26 +26,32 @@ export function memoryOf(states: Iterable<PartitionState>): { ids: number; bytes
  */
 export function giveUpOldestHours(states: Iterable<PartitionState>, bytesMax: number): CauseRow[] {
   const all = [...states];
+  let { bytes } = memoryOf(all);
+  if (bytes <= bytesMax) return [];
+  const held = all.flatMap((state) =>
+    [...state.hours.values()].filter((h) => h.ids !== null).map((hour) => ({ state, hour })),
+  );
+  held.sort((a, b) => a.hour.hourMs - b.hour.hourMs);
   const causes: CauseRow[] = [];
-  for (let { bytes } = memoryOf(all); bytes > bytesMax; bytes = memoryOf(all).bytes) {
-    let oldest = Infinity;
-    for (const state of all) {
-      for (const hour of state.hours.values()) {
-        if (hour.ids !== null && hour.hourMs < oldest) oldest = hour.hourMs;
-      }
-    }
-    for (const state of all) {
-      const hour = state.hours.get(oldest);
-      if (hour === undefined || hour.ids === null) continue;
-      causes.push({
-        slot: state.slot,
-        hourMs: oldest,
-        cause: 'dedupe_overflow',
-        detail: `${String(hour.ids.size)} ids given up at offset ${String(state.position)} of ${state.topic}/${String(state.partition)}`,
-      });
-      state.overflowed.add(oldest);
-      hour.ids = null;
-    }
+  let last = -Infinity;
+  for (const { state, hour } of held) {
+    if (bytes <= bytesMax && hour.hourMs !== last) break;
+    bytes -= hour.ids!.bytes + HOUR_BYTES;
+    last = hour.hourMs;
+    causes.push(giveUp(state, hour));
   }
   return causes;
+}
+
+function giveUp(state: PartitionState, hour: PartitionHour): CauseRow {
+  const { slot, topic, partition, position } = state;
+  const ids = hour.ids?.size ?? 0;
+  state.overflowed.add(hour.hourMs);
+  hour.ids = null;
+  return {
+    slot,
+    hourMs: hour.hourMs,
+    cause: 'dedupe_overflow',
+    detail: `${String(ids)} ids given up at offset ${String(position)} of ${topic}/${String(partition)}`,
+  };
 }

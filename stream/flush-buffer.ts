@@ -3,7 +3,7 @@ import type { CauseRow, FlushBody, LateRow, QuarantineRow } from '../store/flush
 import { CellBuffer } from './cell-buffer.js';
 import type { FilterTable } from './compiled-rules.js';
 import type { ByteInterner } from './interner.js';
-import { FLUSH_QUARANTINE_BYTES_MAX, FLUSH_ROWS_MAX } from './options.js';
+import { FLUSH_HOURS_MAX, FLUSH_QUARANTINE_BYTES_MAX, FLUSH_ROWS_MAX } from './options.js';
 import type { PartitionHour, PartitionState } from './partition-state.js';
 import { PositionLog } from './position-log.js';
 
@@ -69,11 +69,27 @@ export class FlushBuffer {
     return [...hours].sort((a, b) => a - b);
   }
 
+  /**
+   * True if the cells of `states` were built with the rule set that each hour pins. What they were
+   * built with stands in the hour, decided at its first click; a pin may have been learned since.
+   */
+  builtBy(pins: ReadonlyMap<number, string>, states: ReadonlySet<PartitionState>): boolean {
+    return this.groups.every(
+      ({ state, hour }) => !states.has(state) || pins.get(hour.hourMs) === hour.rules.hash,
+    );
+  }
+
+  /** Hours of all that is buffered. */
+  hours(): number[] {
+    return [...new Set(this.groups.map((group) => group.hour.hourMs))];
+  }
+
   /** True once one of the bounds of a flush is reached (I13). */
   isFull(recordsMax: number): boolean {
     return (
       this.counted.size + this.late.size + this.quarantine.length >= recordsMax ||
       this.cells.rows >= FLUSH_ROWS_MAX ||
+      this.groups.length >= FLUSH_HOURS_MAX ||
       this.quarantineBytes >= FLUSH_QUARANTINE_BYTES_MAX
     );
   }

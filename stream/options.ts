@@ -18,6 +18,8 @@ export interface StreamOptions {
 
 /** Rows of 60 counts in one flush at most: 240 bytes each here, and about 5 µs each in Postgres. */
 export const FLUSH_ROWS_MAX = 250_000;
+/** (Partition, hour)s in one flush at most: a producer with a wild clock opens one per click. */
+export const FLUSH_HOURS_MAX = 2_000;
 /** Raw bytes of quarantined records in one flush at most. */
 export const FLUSH_QUARANTINE_BYTES_MAX = 16 * 1024 * 1024;
 /** While behind, a flush waits this much longer: more clicks fold into one row. */

@@ -2,6 +2,7 @@ import { TruecountError } from '../core/errors.js';
 import { flush } from '../store/flush.js';
 import type { FlushHead, FlushOutcome } from '../store/flush.js';
 import { loadHours, loadOverflows } from '../store/hours.js';
+import type { HourState } from '../store/hours.js';
 import { reportPositions, takePartition } from '../store/progress.js';
 import type { Assignment } from '../store/progress.js';
 import { activateRuleSet, activeRuleSet, loadRuleSets } from '../store/rule-sets.js';
@@ -150,23 +151,24 @@ export class StreamWorker implements LogSourceHandler {
       if (untouched) state.epoch = assignment.epoch;
       else this.states.delete(partitionKey(tp));
     }
-    const counter = await this.prepareCounter(client);
+    const hours = await loadHours(client);
+    const counter = await this.prepareCounter(client, hours);
     const overflows = await loadOverflows(client);
     for (const [tp, assignment] of taken) {
       if (this.states.has(partitionKey(tp))) continue;
       const given = overflows.filter((o) => o.slot === assignment.slot).map((o) => o.hourMs);
       this.states.set(partitionKey(tp), new PartitionState(tp, assignment, new Set(given)));
     }
-    counter.learn(await loadHours(client), this.states.values());
+    counter.learn(hours, this.states.values());
   }
 
   /** A counter that knows the rule sets of all hours; a new one starts with nothing believed. */
-  private async prepareCounter(client: pg.Client): Promise<Counter> {
+  private async prepareCounter(client: pg.Client, hours: readonly HourState[]): Promise<Counter> {
     const { ruleSet } = this.options;
     this.active ??= await (ruleSet === undefined
       ? activeRuleSet(client)
       : activateRuleSet(client, ruleSet));
-    const pins = new Set((await loadHours(client)).map((hour) => hour.pin));
+    const pins = new Set(hours.map((hour) => hour.pin));
     if (this.counter?.knows(pins) === true) return this.counter;
     this.states.clear();
     this.counter = new Counter({
@@ -206,11 +208,9 @@ export class StreamWorker implements LogSourceHandler {
       // Of the try that succeeds: how long Postgres was away is not what a flush takes.
       startedAtMs = performance.now();
       return flush(client, head, (states) => {
-        for (const { hourMs, pin } of states) {
-          if (head.countedHours.includes(hourMs) && pin !== this.builtWith(counter, hourMs)) {
-            return null;
-          }
-        }
+        const pins = new Map(counter.pins);
+        for (const { hourMs, pin } of states) pins.set(hourMs, pin);
+        if (!counter.buffer.builtBy(pins, moved)) return null;
         const cutHours = new Set(counter.cutHours);
         for (const { hourMs, cut } of states) if (cut) cutHours.add(hourMs);
         return counter.buffer.body(moved, cutHours, counter.texts);
@@ -219,10 +219,6 @@ export class StreamWorker implements LogSourceHandler {
     this.lastFlushMs = performance.now() - startedAtMs;
     this.lastFlushAtMs = performance.now();
     await this.settle(counter, moved, outcome);
-  }
-
-  private builtWith(counter: Counter, hourMs: number): string {
-    return counter.pins.get(hourMs) ?? this.active!.hash;
   }
 
   /** Hours that the worker holds memory or counts of. */
@@ -249,7 +245,7 @@ export class StreamWorker implements LogSourceHandler {
           atEnd: state.atEnd,
         })),
       countedHours: counter.buffer.countedHours(moved),
-      askedHours: this.openHours(),
+      askedHours: counter.buffer.hours(),
       pin: this.active!.hash,
     };
   }
@@ -269,7 +265,7 @@ export class StreamWorker implements LogSourceHandler {
     this.metrics.flushRows.observe(counter.buffer.cells.rows);
     this.observe(counter, moved);
     counter.committed(moved);
-    counter.learn(outcome.states, this.states.values());
+    this.learn(counter, outcome.states);
     this.reportForLagTools(moved);
   }
 
@@ -281,6 +277,12 @@ export class StreamWorker implements LogSourceHandler {
     void this.source.reportCommitted(new Map(positions)).finally(() => {
       this.reporting = false;
     });
+  }
+
+  /** Takes over hour states. A pin that this counter cannot count by makes everything start anew. */
+  private learn(counter: Counter, states: readonly HourState[]): void {
+    counter.learn(states, this.states.values());
+    if (!counter.knows(states.map((state) => state.pin))) this.throwAway();
   }
 
   private throwAway(): void {
@@ -314,12 +316,13 @@ export class StreamWorker implements LogSourceHandler {
       logEndOffset: state.logEndOffset,
       atEnd: state.atEnd && !state.rebuilding,
     }));
-    const ours = await this.database.run('a position report', async (client) => {
-      // A partition without new clicks hears of cuts here, and drops the memory of those hours.
-      this.counter?.learn(await loadHours(client, this.openHours()), this.states.values());
-      return reportPositions(client, reports);
-    });
+    const { ours, hours } = await this.database.run('a position report', async (client) => ({
+      ours: await reportPositions(client, reports),
+      hours: await loadHours(client, this.openHours()),
+    }));
     if (!ours) this.throwAway();
+    // A partition without new clicks hears of cuts here, and drops the memory of those hours.
+    else if (this.counter !== null) this.learn(this.counter, hours);
   }
 
   private observe(counter: Counter, moved: ReadonlySet<PartitionState>): void {

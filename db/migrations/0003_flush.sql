@@ -1,17 +1,22 @@
 -- The fence and the hour locks of a flush, in one round trip.
 --
--- Two integers make an advisory key: this class and the number of the hour since 1970.
+-- Two integers make an advisory key: this class and a number of the hour.
 create function hour_lock_class() returns integer
   language sql immutable parallel safe as $$ select 29795 $$;
 
+-- Hours 1,024 apart share a key, so that a flush holds at most that many locks: the lock table of
+-- the server is small (about 64 for each connection), and the clicks of one flush may lie in
+-- thousands of hours. A coarser lock is only more careful.
 create function hour_lock_key(hour timestamptz) returns integer
-  language sql immutable parallel safe as $$ select (extract(epoch from hour) / 3600)::integer $$;
+  language sql immutable parallel safe as $$
+  select ((extract(epoch from hour) / 3600)::bigint % 1024)::integer
+$$;
 
 -- Begins a flush inside the caller's READ COMMITTED transaction. In this order, which the model of
 -- the protocol checks (docs/decisions: fence and cut):
 --   1. the fence rows, by slot: epoch and next_offset must be the caller's, else nothing is done
 --      and the one row returned names the slot that refused;
---   2. shared locks on the hours with counted clicks, ascending: a cut holds the exclusive one;
+--   2. shared locks on the hours with counted clicks, ascending by key: a cut holds the exclusive one;
 --   3. missing rows of those hours, ascending, pinned to the given rule set. After the locks: a cut
 --      that holds the lock may be inserting the same row;
 --   4. state and pin of all hours asked for. This is a statement of its own: in a VOLATILE function
@@ -25,6 +30,7 @@ create function flush_begin(
 language plpgsql volatile as $$
 declare
   h timestamptz;
+  k integer;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'flush_begin needs READ COMMITTED, not %',
@@ -44,8 +50,8 @@ begin
     end if;
   end loop;
 
-  foreach h in array counted_hours loop
-    perform pg_advisory_xact_lock_shared(hour_lock_class(), hour_lock_key(h));
+  for k in select distinct hour_lock_key(c) from unnest(counted_hours) as c order by 1 loop
+    perform pg_advisory_xact_lock_shared(hour_lock_class(), k);
   end loop;
 
   foreach h in array counted_hours loop

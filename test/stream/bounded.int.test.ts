@@ -20,7 +20,10 @@ describe('a flush is bounded whatever a fetch inflates to', () => {
     await database.close();
   });
 
-  async function sendCompressed(topic: string, messages: { value: string }[]): Promise<void> {
+  async function sendCompressed(
+    topic: string,
+    messages: { value: string; timestamp?: string }[],
+  ): Promise<void> {
     const kafka = new Kafka({ brokers: kafkaBrokers(), logLevel: logLevel.NOTHING });
     const producer = kafka.producer();
     await producer.connect();
@@ -47,6 +50,32 @@ describe('a flush is bounded whatever a fetch inflates to', () => {
     expect(Number(rows[0]!['counted'])).toBe(1);
     const bound = Math.ceil(FLUSH_QUARANTINE_BYTES_MAX / POISON_BYTES);
     expect(Number(rows[0]!['most'])).toBeLessThanOrEqual(bound);
+  });
+
+  test('clicks of 20,000 hours are counted: no flush takes more locks than the server has', async () => {
+    const topic = await freshTopic(1);
+    const fromMs = Date.UTC(2001, 0, 1);
+    const messages = Array.from({ length: 20_000 }, (_, i) => ({
+      value: JSON.stringify({ event_id: 'e', ad_id: 'ad', timestamp: fromMs + i * 3_600_000 }),
+    }));
+    await sendCompressed(topic, messages);
+    worker = startWorker(kafkaBrokers(), database, [topic]);
+    await untilCounted(database.pool, kafkaBrokers(), topic);
+    const { rows } = await database.pool.query<Record<string, string>>(
+      'select sum(counted) as counted, (select count(*) from hours) as hours from flushes',
+    );
+    expect(rows[0]).toEqual({ counted: '20000', hours: '20000' });
+  });
+
+  test('a record with an absurd time of its own, where the topic has no broker time', async () => {
+    const topic = await freshTopic(1, { 'message.timestamp.type': 'CreateTime' });
+    await sendCompressed(topic, [{ value: 'no click', timestamp: '-62135596800000000' }]);
+    worker = startWorker(kafkaBrokers(), database, [topic]);
+    await untilCounted(database.pool, kafkaBrokers(), topic);
+    const { rows } = await database.pool.query<{ reason: string; append_time: Date }>(
+      'select reason, append_time from quarantine',
+    );
+    expect(rows).toEqual([{ reason: 'not_json', append_time: new Date(0) }]);
   });
 
   test('a batch of more clicks than a flush may hold is counted in several flushes', async () => {

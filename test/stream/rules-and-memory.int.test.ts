@@ -5,6 +5,7 @@ import { KafkaLog } from '../../audit/kafka-log.js';
 import { DEFAULT_RULE_SET, hashRuleSet } from '../../core/rules/rule-set.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
 import { HOUR_MS } from '../../core/time.js';
+import { activateRuleSet } from '../../store/rule-sets.js';
 import { generateClicks } from '../../ingest/generator/generate.js';
 import { freshDatabase, freshTopic, kafkaBrokers } from '../support/stack.js';
 import type { TestDatabase } from '../support/stack.js';
@@ -120,6 +121,24 @@ describe('rule sets and dedupe memory of a running stream', () => {
       expect(filters[`${String(Number(h))} ${country}`], `hour ${h}`).toBe(400);
       expect(filters[`${String(Number(h))} `], `hour ${h}`).toBe(400);
     }
+    expect(await broken()).toEqual([]);
+  });
+
+  test('an hour pinned elsewhere while its clicks are buffered is counted by that pin', async () => {
+    await activateRuleSet(database.pool, NO_MAP);
+    start({ ruleSet: DEFAULT_RULE_SET, flushIntervalMs: 8_000 });
+    await until('the partitions are owned', async () => {
+      const { rows } = await database.pool.query('select 1 from stream_progress');
+      return rows.length === 4;
+    });
+    // One busy partition; the quiet ones make the worker ask for the states of its hours.
+    await send([...clicks(0, 40 * 25)].filter(({ key }) => key === 'ad-7'));
+    await database.pool.query('insert into hours (hour, rule_set) values ($1, $2)', [
+      new Date(FROM_MS),
+      hashRuleSet(NO_MAP),
+    ]);
+    await counted();
+    expect(await filtersByHour()).toEqual({ '0 ': 25, '0 country:UK': 25 });
     expect(await broken()).toEqual([]);
   });
 
