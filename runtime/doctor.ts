@@ -10,6 +10,7 @@ import { componentsToStart } from './stack/components.js';
 import { javaVersion, KAFKA_CACHE, KAFKA_VERSION } from './stack/kafka-jars.js';
 import { postgresBinaries } from './stack/postgres.js';
 import { findTemporal, goVersion, onPath, TEMPORAL_VERSION } from './stack/temporal-binary.js';
+import { hasTemporalSdk } from './stack/temporal-download.js';
 import { readStatus } from './status.js';
 import { describeTopics, type TopicFacts } from './topics.js';
 
@@ -81,11 +82,16 @@ function temporalSource(): Finding {
   const found = findTemporal();
   if (found !== undefined) return { what: 'temporal', level: 'ok', detail: found.from };
   const go = goVersion();
-  if (go === undefined) {
+  const ways = [
+    ...(hasTemporalSdk() ? ["downloaded by Temporal's SDK"] : []),
+    ...(go === undefined ? [] : [`built with Go ${go} (some minutes, once)`]),
+  ];
+  if (ways.length === 0) {
     const todo = 'install the Temporal CLI or Go 1.25, or set TRUECOUNT_TEMPORAL_ADDRESS';
-    return { what: 'temporal', level: 'wrong', detail: 'no temporal on PATH, and no Go', todo };
+    const detail = 'no temporal on PATH, no @temporalio/testing, and no Go';
+    return { what: 'temporal', level: 'wrong', detail, todo };
   }
-  const detail = `${TEMPORAL_VERSION} will be built with Go ${go} (some minutes, once)`;
+  const detail = `${TEMPORAL_VERSION} will be ${ways.join(', else ')}`;
   return { what: 'temporal', level: 'info', detail };
 }
 

@@ -5,11 +5,13 @@ import { TruecountError } from '../../core/errors.js';
 import { packageFile } from '../package-root.js';
 import { cached, cacheRoot } from './cache.js';
 import type { Log } from './component.js';
+import { downloadTemporal, hasTemporalSdk } from './temporal-download.js';
 import { runTool } from './tool.js';
 
 /** The CLI's version, as pinned in assets/temporal/go.mod. It brings server 1.29 and the UI. */
 export const TEMPORAL_VERSION = '1.5.1';
-const CACHE_NAME = `temporal-${TEMPORAL_VERSION}`;
+const DOWNLOADED = `temporal-${TEMPORAL_VERSION}-downloaded`;
+const BUILT = `temporal-${TEMPORAL_VERSION}`;
 const PACKAGE = 'github.com/temporalio/cli/cmd/temporal';
 
 export interface Binary {
@@ -27,14 +29,21 @@ export function onPath(name: string): string | undefined {
     .find((path) => existsSync(path));
 }
 
-/** The `temporal` that is there now: on PATH, or built before. */
+/** The `temporal` that is there now: on PATH, or downloaded or built before. */
 export function findTemporal(): Binary | undefined {
   const path = onPath('temporal');
   if (path !== undefined) return { path, from: `temporal on PATH (${path})` };
-  const built = join(cacheRoot(), CACHE_NAME, 'temporal');
-  return existsSync(built)
-    ? { path: built, from: `built from the pinned source (${built})` }
-    : undefined;
+  return [downloaded(), built()].find((binary) => existsSync(binary.path));
+}
+
+function downloaded(): Binary {
+  const path = join(cacheRoot(), DOWNLOADED, 'temporal');
+  return { path, from: `downloaded by Temporal's SDK (${path})` };
+}
+
+function built(): Binary {
+  const path = join(cacheRoot(), BUILT, 'temporal');
+  return { path, from: `built from the pinned source (${path})` };
 }
 
 /** Version of the Go toolchain on PATH, such as `1.26.8`. */
@@ -50,24 +59,53 @@ export function goVersion(): string | undefined {
   }
 }
 
+/** Where the CLI may come from; each of the last two says in its error why it can't. */
+export interface TemporalSources {
+  find(): Binary | undefined;
+  download(log: Log): Promise<Binary>;
+  goVersion(): string | undefined;
+  build(log: Log): Promise<Binary>;
+}
+
 /**
- * The `temporal` CLI: on PATH, else built with Go from the pinned module into the user's cache
- * (about three minutes on two cores, once).
- * @throws TruecountError `component_unavailable` if there is neither.
+ * The `temporal` CLI: on PATH or in the user's cache; else downloaded there by Temporal's SDK; else
+ * built there with Go from the pinned module (about three minutes on two cores, once).
+ * @throws TruecountError `component_unavailable` if none of them gives it.
  */
-export async function temporalBinary(log: Log): Promise<Binary> {
-  const found = findTemporal();
+export async function temporalBinary(
+  log: Log,
+  sources: TemporalSources = { find: findTemporal, download, goVersion, build },
+): Promise<Binary> {
+  const found = sources.find();
   if (found !== undefined) return found;
-  if (goVersion() === undefined) {
+  let why: string;
+  try {
+    return await sources.download(log);
+  } catch (error) {
+    why = error instanceof Error ? error.message : String(error);
+  }
+  if (sources.goVersion() === undefined) {
     throw new TruecountError(
       'component_unavailable',
-      'there is no temporal and no Go to build it',
-      {
-        hint: 'install the Temporal CLI or Go 1.25, or set TRUECOUNT_TEMPORAL_ADDRESS',
-      },
+      `there is no temporal, no download (${why}), and no Go to build it`,
+      { hint: 'install the Temporal CLI or Go 1.25, or set TRUECOUNT_TEMPORAL_ADDRESS' },
     );
   }
-  const dir = await cached(CACHE_NAME, log, async (part) => {
+  log(`temporal: no download (${why})`);
+  return sources.build(log);
+}
+
+async function download(log: Log): Promise<Binary> {
+  if (!hasTemporalSdk()) throw new Error('@temporalio/testing is not installed');
+  await cached(DOWNLOADED, log, async (part) => {
+    log(`temporal: Temporal's SDK downloads version ${TEMPORAL_VERSION} (once)`);
+    await downloadTemporal(part, TEMPORAL_VERSION);
+  });
+  return downloaded();
+}
+
+async function build(log: Log): Promise<Binary> {
+  await cached(BUILT, log, async (part) => {
     log(`temporal: building version ${TEMPORAL_VERSION} from source (about 3 min, once)`);
     for (const file of ['go.mod', 'go.sum']) {
       copyFileSync(packageFile('runtime', 'stack', 'assets', 'temporal', file), join(part, file));
@@ -81,6 +119,5 @@ export async function temporalBinary(log: Log): Promise<Binary> {
     });
     for (const file of ['go.mod', 'go.sum']) rmSync(join(part, file));
   });
-  const path = join(dir, 'temporal');
-  return { path, from: `built from the pinned source (${path})` };
+  return built();
 }
