@@ -1,8 +1,9 @@
 /**
- * The benchmarks by name. `npm run bench -- [stream|ids|freshness|profile]… [--json FILE]`, all of
+ * The benchmarks by name. `npm run bench -- [stream|count|profile|ids|freshness]… [--json FILE]`, all of
  * them by default; see docs/explanation/performance.md for what they measure.
  */
 import { parseArgs } from 'node:util';
+import { benchCount } from './count.js';
 import { benchFreshness } from './freshness/main.js';
 import { benchIds } from './ids.js';
 import { benchProfile } from './profile/main.js';
@@ -10,9 +11,9 @@ import { benchStream } from './stream/main.js';
 import { machine, printReport, writeJson } from './support/report.js';
 import type { Report } from './support/report.js';
 
-const USAGE = `Usage: npm run bench -- [stream|ids|freshness|profile]... [options]
+const USAGE = `Usage: npm run bench -- [stream|count|profile|ids|freshness]... [options]
   --json FILE    write everything that was measured
-  --clicks N     clicks in the topic of stream and profile (default 1500000)
+  --clicks N     clicks of stream, count and profile (default 1500000)
   --rounds N     rounds of stream (default 3)
   --seconds N    length of freshness (default 30)
   --rate N       clicks a second of freshness (default 20000)`;
@@ -32,9 +33,10 @@ const { values, positionals } = parseArgs({
 const clicks = Number(values.clicks);
 const BENCHMARKS: Readonly<Record<string, () => Promise<Report>>> = {
   stream: () => benchStream({ clicks, rounds: Number(values.rounds) }),
+  count: () => benchCount({ clicks }),
+  profile: () => benchProfile({ clicks }),
   ids: benchIds,
   freshness: () => benchFreshness({ rate: Number(values.rate), seconds: Number(values.seconds) }),
-  profile: () => benchProfile({ clicks }),
 };
 
 async function main(): Promise<void> {

@@ -41,7 +41,8 @@ export async function benchStream({ clicks, rounds }: StreamOptions): Promise<Re
           `${(filled.bytes / clicks).toFixed(0)} bytes a click, ` +
           `${thousands(workload.duplicates)} duplicates, ${thousands(cells)} true cells`,
         'clicks/s from the first record read to the last row visible; medians of the exact runs',
-        'CPU in seconds over that time; broker, Postgres and contestant share the cores',
+        'CPU in seconds over that time; broker, Postgres and contestant share the cores; what ' +
+          'else runs on them lowers clicks/s, and clicks per CPU second hardly',
         `every cell compared with the truth in each run: ${String(inexact.length)} of ` +
           `${String(runs.length)} runs differed and do not count`,
       ],
@@ -61,6 +62,11 @@ function said(run: Run): string {
   );
 }
 
+/** CPU seconds of everything that takes part: hardly touched by what else the machine does. */
+function cpuOf({ cpu }: Run): number {
+  return cpu.node + cpu.broker + cpu.postgres;
+}
+
 function table(runs: readonly Run[]): Row[] {
   const groups = new Map<string, Run[]>();
   for (const run of runs.filter(({ differences }) => differences === 0)) {
@@ -68,10 +74,12 @@ function table(runs: readonly Run[]): Row[] {
     groups.set(key, [...(groups.get(key) ?? []), run]);
   }
   const rate = (group: readonly Run[]): number => median(group.map((run) => run.clicksPerSecond));
+  const thrift = (group: readonly Run[]): number =>
+    median(group.map((run) => (run.clicksPerSecond * run.seconds) / cpuOf(run)));
   const peers = new Map(
     [...groups.values()]
       .filter((group) => group[0]!.contestant !== 'truecount')
-      .map((group) => [group[0]!.processes, rate(group)]),
+      .map((group) => [group[0]!.processes, group]),
   );
   return [...groups].map(([name, group]) => {
     const of = (value: (run: Run) => number): number => median(group.map(value));
@@ -80,7 +88,9 @@ function table(runs: readonly Run[]): Row[] {
       'contestant, processes': name,
       runs: group.length,
       'clicks/s': thousands(rate(group)),
-      'x ordinary': peer === undefined ? '-' : (rate(group) / peer).toFixed(1),
+      'x ordinary': peer === undefined ? '-' : (rate(group) / rate(peer)).toFixed(1),
+      'clicks per CPU s': thousands(thrift(group)),
+      'x ordinary, CPU': peer === undefined ? '-' : (thrift(group) / thrift(peer)).toFixed(1),
       'CPU node': of((run) => run.cpu.node).toFixed(1),
       'CPU broker': of((run) => run.cpu.broker).toFixed(1),
       'CPU Postgres': of((run) => run.cpu.postgres).toFixed(1),
