@@ -35,6 +35,9 @@ export async function openSession(options: SessionOptions): Promise<pg.Client> {
     application_name: options.applicationName,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    // Where the network has gone silent, no answer ever comes: the client gives up as well.
+    query_timeout: (options.limits ?? SESSION_LIMITS).transactionMs + QUERY_GRACE_MS,
   });
   // Without a listener a lost connection would end the process; the next query reports it.
   client.on('error', () => undefined);
@@ -49,7 +52,8 @@ export async function openSession(options: SessionOptions): Promise<pg.Client> {
         cause: error,
       });
     }
-    throw new TruecountError('dependency_unreachable', 'Postgres does not answer', {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new TruecountError('dependency_unreachable', `Postgres does not let us in: ${why}`, {
       hint: 'see `truecount doctor`; the stream waits and loses nothing',
       cause: error,
     });
@@ -58,6 +62,7 @@ export async function openSession(options: SessionOptions): Promise<pg.Client> {
 }
 
 const UNDEFINED_OBJECT = '42704';
+const QUERY_GRACE_MS = 5_000;
 
 /** By SET, since options in a connection URL would win over those of the client. */
 async function setLimits(

@@ -142,7 +142,7 @@ export class Counter implements RecordSink {
 
   /** After a flush of `states` was committed. */
   committed(states: ReadonlySet<PartitionState>): void {
-    this.buffer.clear(states);
+    this.buffer.clear();
     this.full = false;
     for (const state of states) state.committed();
     const bytes = [...this.rules.values()].reduce((sum, rules) => sum + rules.bytes, 0);
@@ -249,9 +249,8 @@ export class Counter implements RecordSink {
     raw: Buffer | null,
   ): void {
     state.fates.quarantined++;
-    const { buffer } = this;
-    buffer.quarantineBytes += raw?.length ?? 0;
-    buffer.quarantine.push({
+    this.buffer.addQuarantined(raw?.length ?? 0);
+    state.quarantine.push({
       slot: state.slot,
       offset,
       appendMs: Math.min(Math.max(appendMs, 0), APPEND_MS_MAX),
@@ -259,6 +258,6 @@ export class Counter implements RecordSink {
       detail: this.decoder.detail,
       raw,
     });
-    this.full = buffer.isFull(this.flushClicksMax);
+    this.full = this.buffer.isFull(this.flushClicksMax);
   }
 }

@@ -28,7 +28,7 @@ export class Database {
         this.client ??= await openSession(this.options);
         return await work(this.client);
       } catch (error) {
-        await this.drop();
+        this.drop();
         if (this.closed || !isPassing(error)) throw error;
         this.onRetry();
         this.log.warn({ err: error, backoffMs }, `${what} failed; Postgres will be tried again`);
@@ -38,14 +38,15 @@ export class Database {
   }
 
   /** Ends the session; work in progress fails instead of trying again. */
-  async close(): Promise<void> {
+  close(): void {
     this.closed = true;
-    await this.drop();
+    this.drop();
   }
 
-  private async drop(): Promise<void> {
+  private drop(): void {
     const { client } = this;
     this.client = null;
-    await client?.end().catch(() => undefined);
+    // Not waited for: where the network has gone silent, the goodbye is never answered.
+    void client?.end().catch(() => undefined);
   }
 }

@@ -20,7 +20,7 @@ export function memoryOf(states: Iterable<PartitionState>): { ids: number; bytes
 
 /**
  * Keeps the dedupe memory within `bytesMax`: while it is over, the oldest hour's ids are given up
- * in all partitions. From then on a retry in that hour counts again; the causes returned are
+ * in all partitions. From then on a retry in that hour counts again; the causes (also returned) are
  * written with the flush that first counts so, and no invariant that needs the memory is claimed
  * for that hour any more (I13 before I1, loudly).
  */
@@ -48,10 +48,12 @@ function giveUp(state: PartitionState, hour: PartitionHour): CauseRow {
   const ids = hour.ids?.size ?? 0;
   state.overflowed.add(hour.hourMs);
   hour.ids = null;
-  return {
+  const cause: CauseRow = {
     slot,
     hourMs: hour.hourMs,
     cause: 'dedupe_overflow',
     detail: `${String(ids)} ids given up at offset ${String(position)} of ${topic}/${String(partition)}`,
   };
+  state.causes.push(cause);
+  return cause;
 }

@@ -1,5 +1,5 @@
 import { MINUTES_PER_HOUR } from '../core/time.js';
-import type { CauseRow, FlushBody, LateRow, QuarantineRow } from '../store/flush-body.js';
+import type { FlushBody, LateRow } from '../store/flush-body.js';
 import { CellBuffer } from './cell-buffer.js';
 import type { FilterTable } from './compiled-rules.js';
 import type { ByteInterner } from './interner.js';
@@ -32,9 +32,8 @@ export class FlushBuffer {
   readonly cells = new CellBuffer();
   readonly counted: PositionLog;
   readonly late: PositionLog;
-  quarantine: QuarantineRow[] = [];
-  quarantineBytes = 0;
-  causes: CauseRow[] = [];
+  private quarantined = 0;
+  private quarantineBytes = 0;
   private groups: Group[] = [];
 
   constructor(private readonly width: number) {
@@ -84,24 +83,29 @@ export class FlushBuffer {
     return [...new Set(this.groups.map((group) => group.hour.hourMs))];
   }
 
+  /** A record that is no click: its row is with its partition, its size counts here. */
+  addQuarantined(bytes: number): void {
+    this.quarantined++;
+    this.quarantineBytes += bytes;
+  }
+
   /** True once one of the bounds of a flush is reached (I13). */
   isFull(recordsMax: number): boolean {
     return (
-      this.counted.size + this.late.size + this.quarantine.length >= recordsMax ||
+      this.counted.size + this.late.size + this.quarantined >= recordsMax ||
       this.cells.rows >= FLUSH_ROWS_MAX ||
       this.groups.length >= FLUSH_HOURS_MAX ||
       this.quarantineBytes >= FLUSH_QUARANTINE_BYTES_MAX
     );
   }
 
-  /** After a commit of `states`, or when everything is thrown away (then all of them are given). */
-  clear(states: ReadonlySet<PartitionState>): void {
+  /** After a commit. */
+  clear(): void {
     this.cells.clear();
     this.counted.clear();
     this.late.clear();
-    this.quarantine = [];
+    this.quarantined = 0;
     this.quarantineBytes = 0;
-    this.causes = this.causes.filter((row) => !hasSlot(states, row.slot));
     for (const group of this.groups) group.hour.group = -1;
     this.groups = [];
   }
@@ -122,9 +126,9 @@ export class FlushBuffer {
     return {
       cells: this.cellRows(live, turned, texts),
       late: this.lateRows(live, turned, texts),
-      quarantine: this.quarantine.filter((row) => hasSlot(states, row.slot)),
+      quarantine: [...states].flatMap((state) => state.quarantine),
       losses: [...states].flatMap((state) => state.losses),
-      causes: this.causes.filter((row) => hasSlot(states, row.slot)).concat(rebuildCauses(states)),
+      causes: [...states].flatMap((state) => state.causes),
       ranges: [...states].map((state) => this.range(state, turned)),
       minutes: this.groups.flatMap((g, i) => {
         if (!live[i]) return [];
@@ -222,19 +226,6 @@ export class FlushBuffer {
   }
 }
 
-function hasSlot(states: ReadonlySet<PartitionState>, slot: number): boolean {
-  for (const state of states) if (state.slot === slot) return true;
-  return false;
-}
-
 function sum(a: Int32Array, b: Int32Array): Int32Array {
   return a.map((value, i) => value + b[i]!);
-}
-
-function rebuildCauses(states: ReadonlySet<PartitionState>): CauseRow[] {
-  return [...states].flatMap(({ slot, rebuildLost }) =>
-    rebuildLost === null
-      ? []
-      : [{ slot, hourMs: null, cause: 'rebuild_loss' as const, detail: rebuildLost }],
-  );
 }

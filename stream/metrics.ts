@@ -1,13 +1,18 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
+import type { PartitionState } from './partition-state.js';
 
 /**
  * The stream's metrics. Labels are bounded: partitions, fates and closed reason codes, never ids.
  */
 export function createStreamMetrics(registry: Registry) {
   const registers = [registry];
-  const partition = ['topic', 'partition'];
+  let partitions: () => Iterable<PartitionState> = () => [];
   return {
+    /** The partitions whose lag is asked for at every scrape, also while nothing can be flushed. */
+    watch(owned: () => Iterable<PartitionState>): void {
+      partitions = owned;
+    },
     records: new Counter({
       name: 'truecount_records_total',
       help: 'Records by what became of them (committed flushes only)',
@@ -52,16 +57,30 @@ export function createStreamMetrics(registry: Registry) {
       buckets: [10, 100, 1_000, 10_000, 50_000, 100_000, 250_000],
       registers,
     }),
+    ...gauges(registers, () => partitions()),
+  };
+}
+
+function gauges(registers: Registry[], partitions: () => Iterable<PartitionState>) {
+  const labelNames = ['topic', 'partition'];
+  return {
     lag: new Gauge({
       name: 'truecount_lag_records',
-      help: 'Records of the log not yet counted',
-      labelNames: partition,
+      help: 'Records of the log that are not committed yet',
+      labelNames,
       registers,
+      collect() {
+        this.reset();
+        for (const { topic, partition: number, logEndOffset, committedOffset } of partitions()) {
+          const lag = Math.max(0, (logEndOffset ?? committedOffset) - committedOffset);
+          this.set({ topic, partition: number }, lag);
+        }
+      },
     }),
     maxEventSeconds: new Gauge({
       name: 'truecount_max_event_timestamp_seconds',
       help: 'Greatest event time read, clamped to append time',
-      labelNames: partition,
+      labelNames,
       registers,
     }),
     dedupeBytes: new Gauge({

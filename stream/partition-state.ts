@@ -1,5 +1,5 @@
 import type { Assignment } from '../store/progress.js';
-import type { LossRow } from '../store/flush-body.js';
+import type { CauseRow, LossRow, QuarantineRow } from '../store/flush-body.js';
 import type { CompiledRules } from './compiled-rules.js';
 import { IdSet } from './id-set.js';
 import type { TopicPartition } from './log-source.js';
@@ -49,10 +49,10 @@ export class PartitionState {
   logEndOffset: number | null = null;
   /** Read to the end, and nothing arrived since. */
   atEnd = false;
-  /** Part of what the memory is rebuilt from is gone from the log. */
-  rebuildLost: string | null = null;
   fates: FateCounts = noFates();
   losses: LossRow[] = [];
+  quarantine: QuarantineRow[] = [];
+  causes: CauseRow[] = [];
   readonly hours = new Map<number, PartitionHour>();
   /** Hours whose memory this slot has given up, now or in an earlier life. */
   readonly overflowed: Set<number>;
@@ -106,7 +106,12 @@ export class PartitionState {
   skipTo(offset: number, logStartOffset: number): void {
     if (this.position < this.countFrom) {
       const to = Math.min(offset, this.countFrom);
-      this.rebuildLost = `offsets ${String(this.position)} to ${String(to)} of ${this.topic}/${String(this.partition)} are gone from the log`;
+      this.causes.push({
+        slot: this.slot,
+        hourMs: null,
+        cause: 'rebuild_loss',
+        detail: `offsets ${String(this.position)} to ${String(to)} of ${this.topic}/${String(this.partition)} are gone from the log`,
+      });
     }
     const from = Math.max(this.position, this.countFrom);
     if (offset > from) {
@@ -130,7 +135,8 @@ export class PartitionState {
     this.committedOffset = this.position;
     this.fates = noFates();
     this.losses = [];
-    this.rebuildLost = null;
+    this.quarantine = [];
+    this.causes = [];
     for (const hour of this.hours.values()) hour.group = -1;
   }
 }

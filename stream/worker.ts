@@ -1,21 +1,23 @@
 import { TruecountError } from '../core/errors.js';
 import { flush } from '../store/flush.js';
-import type { FlushHead, FlushOutcome } from '../store/flush.js';
+import type { FlushOutcome } from '../store/flush.js';
 import { loadHours, loadOverflows } from '../store/hours.js';
 import type { HourState } from '../store/hours.js';
-import { reportPositions, takePartition } from '../store/progress.js';
-import type { Assignment } from '../store/progress.js';
+import { reportPositions } from '../store/progress.js';
 import { activateRuleSet, activeRuleSet, loadRuleSets } from '../store/rule-sets.js';
 import type { StoredRuleSet } from '../store/rule-sets.js';
 import type { Logger } from 'pino';
 import type pg from 'pg';
+import { takePartitions } from './assignment.js';
 import { Counter } from './counter.js';
 import { Database } from './database.js';
-import { giveUpOldestHours, memoryOf } from './dedupe-bound.js';
+import { giveUpOldestHours } from './dedupe-bound.js';
+import { flushHead } from './flush-head.js';
 import { partitionKey } from './log-source.js';
 import type { FetchedBatch, LogSource, LogSourceHandler, TopicPartition } from './log-source.js';
 import type { StreamMetrics } from './metrics.js';
 import { Mutex } from './mutex.js';
+import { observeFlush } from './observe.js';
 import type { StreamOptions } from './options.js';
 import { flushIsDue } from './pacing.js';
 import { PartitionState } from './partition-state.js';
@@ -39,6 +41,7 @@ export class StreamWorker implements LogSourceHandler {
   private readonly seeds = crypto.getRandomValues(new Int32Array(4));
   private ticker: NodeJS.Timeout | null = null;
   private tickWaits = false;
+  private fail: (error: unknown) => void = () => undefined;
   private lastFlushAtMs = performance.now();
   private lastFlushMs = 0;
   private lastReportAtMs = 0;
@@ -57,23 +60,30 @@ export class StreamWorker implements LogSourceHandler {
         metrics.retries.inc();
       },
     );
+    metrics.watch(() => this.states.values());
   }
 
   /** Counts until `stop`. Rejects on an error that trying again cannot mend. */
   async run(): Promise<void> {
     const failed = new Promise<never>((_, reject) => {
-      this.ticker = setInterval(() => {
-        if (this.tickWaits) return;
-        this.tickWaits = true;
-        this.mutex
-          .run(() => this.tick())
-          .catch(reject)
-          .finally(() => {
-            this.tickWaits = false;
-          });
-      }, TICK_MS);
+      this.fail = reject;
     });
+    this.ticker = setInterval(() => {
+      if (this.tickWaits) return;
+      this.tickWaits = true;
+      this.inTurn(async () => {
+        this.tickWaits = false;
+        await this.tick();
+      });
+    }, TICK_MS);
     await Promise.race([this.source.run(this), failed]);
+  }
+
+  /** Does something that nobody waits for; its error ends `run`. */
+  private inTurn(work: () => Promise<void>): void {
+    this.mutex.run(work).catch((error: unknown) => {
+      this.fail(error);
+    });
   }
 
   /** A last flush, then leaves the group. */
@@ -81,7 +91,7 @@ export class StreamWorker implements LogSourceHandler {
     if (this.ticker !== null) clearInterval(this.ticker);
     await this.source.close();
     await this.mutex.run(() => this.flush());
-    await this.database.close();
+    this.database.close();
   }
 
   assigned(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>> {
@@ -109,7 +119,7 @@ export class StreamWorker implements LogSourceHandler {
         if (end > state.position) state.skipTo(end, batch.logStartOffset);
         state.logEndOffset = batch.logEndOffset;
         state.atEnd = state.position >= batch.logEndOffset;
-        this.boundMemory(counter);
+        this.boundMemory();
         if (this.flushDue()) await this.flush();
         // A compressed fetch can hold many flushes. A flush that was refused ends it.
       } while (state.position < batch.endOffset && this.states.get(partitionKey(batch)) === state);
@@ -117,13 +127,16 @@ export class StreamWorker implements LogSourceHandler {
   }
 
   atEnd(tp: TopicPartition, offset: number, logStartOffset: number): void {
-    const state = this.states.get(partitionKey(tp));
-    if (state === undefined) return;
-    if (logStartOffset > state.position) state.skipTo(logStartOffset, logStartOffset);
-    if (offset < state.position) return;
-    refuseShorterLog(state, offset);
-    state.logEndOffset = offset;
-    state.atEnd = true;
+    this.inTurn(() => {
+      const state = this.states.get(partitionKey(tp));
+      if (state === undefined) return Promise.resolve();
+      if (logStartOffset > state.position) state.skipTo(logStartOffset, logStartOffset);
+      if (offset < state.position) return Promise.resolve();
+      refuseShorterLog(state, offset);
+      state.logEndOffset = offset;
+      state.atEnd = true;
+      return Promise.resolve();
+    });
   }
 
   /** False if the batch is not what follows; throws if the log is not the one we counted. */
@@ -138,19 +151,7 @@ export class StreamWorker implements LogSourceHandler {
   }
 
   private async take(client: pg.Client, partitions: readonly TopicPartition[]): Promise<void> {
-    const sorted = [...partitions].sort(
-      (a, b) => Number(a.topic > b.topic) - Number(a.topic < b.topic) || a.partition - b.partition,
-    );
-    const taken: [TopicPartition, Assignment][] = [];
-    for (const tp of sorted) {
-      const assignment = await takePartition(client, tp.topic, tp.partition, this.options.owner);
-      taken.push([tp, assignment]);
-      const state = this.states.get(partitionKey(tp));
-      const untouched =
-        state?.epoch === assignment.epoch - 1 && state.committedOffset === assignment.nextOffset;
-      if (untouched) state.epoch = assignment.epoch;
-      else this.states.delete(partitionKey(tp));
-    }
+    const taken = await takePartitions(client, partitions, this.options.owner, this.states);
     const hours = await loadHours(client);
     const counter = await this.prepareCounter(client, hours);
     const overflows = await loadOverflows(client);
@@ -202,7 +203,7 @@ export class StreamWorker implements LogSourceHandler {
     const { counter } = this;
     const moved = new Set([...this.states.values()].filter((state) => state.moved));
     if (counter === null || moved.size === 0) return;
-    const head = this.head(counter, moved);
+    const head = flushHead(counter, moved, this.active!.hash);
     let startedAtMs = 0;
     const outcome = await this.database.run('a flush', (client) => {
       // Of the try that succeeds: how long Postgres was away is not what a flush takes.
@@ -230,26 +231,6 @@ export class StreamWorker implements LogSourceHandler {
     return [...open];
   }
 
-  private head(counter: Counter, moved: ReadonlySet<PartitionState>): FlushHead {
-    return {
-      moves: [...moved]
-        .sort((a, b) => a.slot - b.slot)
-        .map((state) => ({
-          slot: state.slot,
-          epoch: state.epoch,
-          oldOffset: state.committedOffset,
-          newOffset: state.position,
-          rebuildFrom: state.rebuildFrom(),
-          maxEventMs: Number.isFinite(state.maxEventMs) ? state.maxEventMs : null,
-          logEndOffset: state.logEndOffset,
-          atEnd: state.atEnd,
-        })),
-      countedHours: counter.buffer.countedHours(moved),
-      askedHours: counter.buffer.hours(),
-      pin: this.active!.hash,
-    };
-  }
-
   private async settle(
     counter: Counter,
     moved: ReadonlySet<PartitionState>,
@@ -263,7 +244,7 @@ export class StreamWorker implements LogSourceHandler {
     }
     this.metrics.flushSeconds.observe(this.lastFlushMs / 1000);
     this.metrics.flushRows.observe(counter.buffer.cells.rows);
-    this.observe(counter, moved);
+    observeFlush(this.metrics, this.log, moved, [...this.states.values()]);
     counter.committed(moved);
     this.learn(counter, outcome.states);
     this.reportForLagTools(moved);
@@ -294,10 +275,9 @@ export class StreamWorker implements LogSourceHandler {
     });
   }
 
-  private boundMemory(counter: Counter): void {
+  private boundMemory(): void {
     const given = giveUpOldestHours(this.states.values(), this.options.dedupeBytesMax);
     for (const cause of given) {
-      counter.buffer.causes.push(cause);
       this.metrics.overflow.inc();
       this.log.error(cause, 'dedupe memory of an hour given up: its live count may be too high');
     }
@@ -323,25 +303,6 @@ export class StreamWorker implements LogSourceHandler {
     if (!ours) this.throwAway();
     // A partition without new clicks hears of cuts here, and drops the memory of those hours.
     else if (this.counter !== null) this.learn(this.counter, hours);
-  }
-
-  private observe(counter: Counter, moved: ReadonlySet<PartitionState>): void {
-    const { metrics } = this;
-    for (const state of moved) {
-      const labels = { topic: state.topic, partition: state.partition };
-      for (const [fate, n] of Object.entries(state.fates)) metrics.records.inc({ fate }, Number(n));
-      metrics.lost.inc(state.fates.lost);
-      metrics.lag.set(labels, Math.max(0, (state.logEndOffset ?? 0) - state.position));
-      if (Number.isFinite(state.maxEventMs)) {
-        metrics.maxEventSeconds.set(labels, state.maxEventMs / 1000);
-      }
-      for (const loss of state.losses) this.log.error(loss, 'offsets of the log were never read');
-    }
-    for (const row of counter.buffer.quarantine) metrics.quarantined.inc({ reason: row.reason });
-    const memory = memoryOf(this.states.values());
-    metrics.dedupeBytes.set(memory.bytes);
-    metrics.dedupeIds.set(memory.ids);
-    metrics.rebuilding.set([...this.states.values()].filter((s) => s.rebuilding).length);
   }
 }
 

@@ -7,7 +7,7 @@ import { activeRuleSet } from '../../store/rule-sets.js';
 import { openSession } from '../../store/session.js';
 import { freshDatabase, freshTopic, kafkaBrokers } from '../support/stack.js';
 import type { TestDatabase } from '../support/stack.js';
-import { readTopic, startWorker, untilCounted } from '../support/stream.js';
+import { produce, readTopic, startWorker, untilCounted } from '../support/stream.js';
 import type { Worker } from '../support/stream.js';
 import { until } from '../support/until.js';
 
@@ -125,6 +125,37 @@ describe(`the cut, ${String(CUTS)} times`, () => {
     }
     return hours;
   }
+
+  test('is heard of through a quiet partition while clicks of the hour are buffered', async () => {
+    const topic = await freshTopic(PARTITIONS);
+    const clicks = (from: number) =>
+      Array.from({ length: 10 }, (_, i) => ({
+        key: 'ad',
+        line: JSON.stringify({
+          event_id: `e${String(from + i)}`,
+          ad_id: 'ad',
+          timestamp: FIRST_HOUR_MS,
+        }),
+      }));
+    running.push(startWorker(kafkaBrokers(), database, [topic], { flushIntervalMs: 4_000 }));
+    await produce(kafkaBrokers(), topic, clicks(0));
+    await untilCounted(database.pool, kafkaBrokers(), topic);
+    await produce(kafkaBrokers(), topic, clicks(10));
+    const session = await openSession({
+      connection: { connectionString: database.url },
+      applicationName: 'test-cut',
+    });
+    const { hash } = await activeRuleSet(database.pool);
+    const { cut } = await cutHour(session, FIRST_HOUR_MS, hash);
+    await session.end();
+    expect(cut.map((p) => p.nextOffset)).toEqual([10]);
+    await untilCounted(database.pool, kafkaBrokers(), topic);
+    const { rows } = await database.pool.query<{ live: string; late: string }>(
+      `select (select sum(n) from live_cells, unnest(counts) n where filter = '') as live,
+              (select count(*) from late_clicks) as late`,
+    );
+    expect(rows[0]).toEqual({ live: '10', late: '10' });
+  });
 
   const limitMs = 30_000 + CUTS * 5_000;
   test(
