@@ -30,14 +30,9 @@ export const SERVICES: Readonly<Record<ServiceName, Start>> = {
 async function runStream(config: Config, log: Logger): Promise<RunningService> {
   const { startStream } = await import('../stream/service.js');
   await Promise.all([assertPostgresAccepts(config), assertKafkaAccepts(config)]);
+  const ruleSet = configuredRuleSet(config);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  let failure: string | undefined;
-  const metrics = await startMetricsServer({
-    ...config.metrics,
-    registry,
-    ready: () => failure,
-  });
   const { connectionString = '' } = postgresPoolOptions(config);
   const { brokers, ssl, sasl, clientId } = kafkaClientOptions(config);
   const service = startStream({
@@ -51,7 +46,7 @@ async function runStream(config: Config, log: Logger): Promise<RunningService> {
     },
     groupId: config.groupId,
     topics: config.topics,
-    ruleSet: configuredRuleSet(config),
+    ruleSet,
     sessionTimeoutMs: config.stream.sessionTimeoutMs,
     flushIntervalMs: config.stream.flushIntervalMs,
     flushClicksMax: config.stream.flushClicksMax,
@@ -59,8 +54,14 @@ async function runStream(config: Config, log: Logger): Promise<RunningService> {
     registry,
     log,
   });
+  let failure: string | undefined;
   service.done.catch((error: unknown) => {
     failure = String(error);
+  });
+  const metrics = await startMetricsServer({
+    ...config.metrics,
+    registry,
+    ready: () => failure ?? service.problem(),
   });
   return {
     url: metrics.url,

@@ -1,10 +1,11 @@
-import { readHours } from '../store/read/hours.js';
-import { readPartitions } from '../store/read/partitions.js';
+import { readHourCounts } from '../store/read/hour-counts.js';
+import { readPartitions, type PartitionAnswer } from '../store/read/partitions.js';
 import type { LoadedConfig } from './config.js';
 import { kafkaClientOptions } from './connections.js';
 import { createKafka } from './kafka-client.js';
 import { withDatabase } from './database.js';
 import { mask } from './describe-config.js';
+import { readLogEnds, type LogEnd } from './log-end.js';
 import { accepts } from './stack/ports.js';
 import { isRunning } from './stack/process.js';
 import { readState, type ServiceState } from './stack/state.js';
@@ -29,7 +30,7 @@ export interface Health {
 export interface Status {
   readonly endpoints: Endpoints;
   readonly health: readonly Health[];
-  /** Records not yet counted, over all partitions; null if it can't be known. */
+  /** Records on the log that are not committed, over all partitions; null if it can't be known. */
   readonly lag: number | null;
   readonly watermark: string | null;
   /** How many hours are in which state; null if Postgres does not answer. */
@@ -54,20 +55,63 @@ export async function readStatus(loaded: LoadedConfig): Promise<Status> {
     kafka: config.kafka.brokers?.join(',') ?? null,
     lake: config.lakeUrl,
   };
-  const [kafka, temporalHealth, counts] = await Promise.all([
+  const [kafka, temporalHealth, counts, ends] = await Promise.all([
     checkKafka(loaded),
     checkTemporal(loaded),
     readCounts(loaded),
+    readEnds(loaded),
   ]);
   const services = state.services.map(serviceHealth);
-  const { lag, watermark, hours } = counts;
+  const { partitions, watermark, hours } = counts;
+  const known = partitions !== null && ends !== null;
   return {
     endpoints,
-    health: [counts.health, kafka, temporalHealth, ...services],
-    lag,
+    health: [
+      counts.health,
+      kafka,
+      temporalHealth,
+      ...(known ? [streamHealth(partitions, ends)] : []),
+      ...services,
+    ],
+    lag: known ? ends.reduce((sum, end) => sum + behind(partitions, end), 0) : null,
     watermark,
     hours,
   };
+}
+
+/** What the log holds beyond the position that is committed. */
+function behind(partitions: readonly PartitionAnswer[], end: LogEnd): number {
+  const next = partitionOf(partitions, end)?.nextOffset ?? 0;
+  return Math.max(0, end.endOffset - next);
+}
+
+function partitionOf(
+  partitions: readonly PartitionAnswer[],
+  { topic, partition }: LogEnd,
+): PartitionAnswer | undefined {
+  return partitions.find((p) => p.topic === topic && p.partition === partition);
+}
+
+/** Whether every partition has a worker that gave a sign of life within the lease. */
+function streamHealth(partitions: readonly PartitionAnswer[], ends: readonly LogEnd[]): Health {
+  const dead = ends.filter((end) => partitionOf(partitions, end)?.owned !== true);
+  if (dead.length === 0) {
+    return { name: 'stream', ok: true, detail: `${String(ends.length)} partitions are read` };
+  }
+  const names = dead.map(
+    (end) =>
+      `${end.topic}/${String(end.partition)} (${String(behind(partitions, end))} records behind)`,
+  );
+  return { name: 'stream', ok: false, detail: `no sign of life of ${names.join(', ')}` };
+}
+
+/** Null if Kafka does not say. */
+async function readEnds({ config }: LoadedConfig): Promise<LogEnd[] | null> {
+  try {
+    return await readLogEnds(kafkaClientOptions(config), config.topics);
+  } catch {
+    return null; // the health of Kafka says why
+  }
 }
 
 /** A service is up when it runs and has said where. */
@@ -78,7 +122,10 @@ function serviceHealth({ name, process: ref, url, restarts }: ServiceState): Hea
   return { name, ok: url !== null, detail };
 }
 
-type Counts = Pick<Status, 'lag' | 'watermark' | 'hours'> & { readonly health: Health };
+type Counts = Pick<Status, 'watermark' | 'hours'> & {
+  readonly health: Health;
+  readonly partitions: readonly PartitionAnswer[] | null;
+};
 
 async function readCounts({ config }: LoadedConfig): Promise<Counts> {
   try {
@@ -86,25 +133,19 @@ async function readCounts({ config }: LoadedConfig): Promise<Counts> {
       const version = await client.query<{ server_version: string }>('show server_version');
       const detail = `PostgreSQL ${version.rows[0]?.server_version ?? ''}`;
       const partitions = await readPartitions(client);
-      const { hours, watermarkMs } = await readHours(client, null);
-      const inState = { open: 0, provisional: 0, cut: 0 };
-      for (const hour of hours) {
-        if (hour.cutAtMs !== null) inState.cut += 1;
-        else if (hour.state === 'open') inState.open += 1;
-        else inState.provisional += 1;
-      }
+      const { watermarkMs, ...hours } = await readHourCounts(client);
       return {
         health: { name: 'postgres', ok: true, detail },
-        lag: partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0),
+        partitions,
         watermark: watermarkMs === null ? null : new Date(watermarkMs).toISOString(),
-        hours: inState,
+        hours,
       };
     });
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     return {
       health: { name: 'postgres', ok: false, detail },
-      lag: null,
+      partitions: null,
       watermark: null,
       hours: null,
     };

@@ -6,6 +6,7 @@ import type { SessionOptions } from '../store/session.js';
 
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 3_000;
+const PROBLEM_AFTER_MS = 10_000;
 
 /**
  * The worker's one session, opened when needed and given up at the first error. Work is tried until
@@ -15,6 +16,11 @@ const BACKOFF_MAX_MS = 3_000;
 export class Database {
   private client: pg.Client | null = null;
   private closed = false;
+  private failing: {
+    readonly sinceMs: number;
+    readonly what: string;
+    readonly why: string;
+  } | null = null;
 
   constructor(
     private readonly options: SessionOptions,
@@ -26,15 +32,27 @@ export class Database {
     for (let backoffMs = BACKOFF_MIN_MS; ; backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS)) {
       try {
         this.client ??= await openSession(this.options);
-        return await work(this.client);
+        const result = await work(this.client);
+        this.failing = null;
+        return result;
       } catch (error) {
         this.drop();
+        this.failing ??= { sinceMs: performance.now(), what, why: String(error) };
         if (this.closed || !isPassing(error)) throw error;
         this.onRetry();
         this.log.warn({ err: error, backoffMs }, `${what} failed; Postgres will be tried again`);
         await delay(backoffMs);
       }
     }
+  }
+
+  /** What has failed for longer than a restart of Postgres should take. */
+  problem(): string | undefined {
+    if (this.failing === null) return undefined;
+    const { sinceMs, what, why } = this.failing;
+    const forMs = performance.now() - sinceMs;
+    if (forMs < PROBLEM_AFTER_MS) return undefined;
+    return `${what} has failed for ${String(Math.round(forMs / 1000))} s: ${why}`;
   }
 
   /** Ends the session; work in progress fails instead of trying again. */

@@ -18,6 +18,8 @@ export interface StreamServiceOptions extends StreamOptions {
 export interface StreamService {
   /** Rejects when the worker failed for good; the process should then end and be started again. */
   readonly done: Promise<void>;
+  /** Why nothing can be counted now, if it has been so for some seconds. */
+  problem(): string | undefined;
   /** Flushes what is buffered and leaves the consumer group. */
   stop(): Promise<void>;
 }
@@ -28,5 +30,5 @@ export function startStream(options: StreamServiceOptions): StreamService {
   const source = new KafkaLogSource({ kafka, groupId, topics, sessionTimeoutMs, logger: log });
   const worker = new StreamWorker(source, options, createStreamMetrics(registry), log);
   const done = worker.run();
-  return { done, stop: () => worker.stop() };
+  return { done, problem: () => worker.problem(), stop: () => worker.stop() };
 }

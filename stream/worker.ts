@@ -86,6 +86,11 @@ export class StreamWorker implements LogSourceHandler {
     });
   }
 
+  /** Why nothing can be flushed, if it has been so for some seconds. */
+  problem(): string | undefined {
+    return this.database.problem();
+  }
+
   /** A last flush, then leaves the group. */
   async stop(): Promise<void> {
     if (this.ticker !== null) clearInterval(this.ticker);

@@ -31,7 +31,7 @@ function describe({ endpoints, health, lag, watermark, hours }: Status): string 
       ? []
       : [
           '',
-          `lag        ${String(lag ?? 0)} records`,
+          `lag        ${lag === null ? 'not known' : `${String(lag)} records`}`,
           `watermark  ${watermark ?? 'none yet'}`,
           `hours      ${String(hours.open)} open, ${String(hours.provisional)} provisional, ` +
             `${String(hours.cut)} cut`,
