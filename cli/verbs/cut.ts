@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import pg from 'pg';
+import { TruecountError } from '../../core/errors.js';
 import { parseWhole } from '../../core/question.js';
 import { formatTime, parseHourRange } from '../../core/range.js';
 import { kafkaClientOptions, postgresPoolOptions } from '../../runtime/connections.js';
@@ -15,6 +16,7 @@ interface CutOptions extends CommonOptions {
   readonly to: string;
   readonly timeout: string;
   readonly wait: boolean;
+  readonly early?: boolean;
 }
 
 /** `truecount cut`: ends live counting of hours at an exact line of the log. */
@@ -30,12 +32,20 @@ export function register(program: Command): void {
     .requiredOption('--to <time>', 'end of the range, not in it')
     .option('--timeout <seconds>', 'how long to wait for the stream', '60')
     .option('--no-wait', 'cut where the stream is now')
+    .option('--early', 'also hours that are not over yet: their coming clicks will be late')
     .action(run);
-  withExamples(withCommonOptions(cut), 'npx truecount cut --from 2026-11-21T08 --to 2026-11-21T10');
+  withExamples(withCommonOptions(cut), 'npx truecount cut --from 2025-11-21T08 --to 2025-11-21T10');
 }
 
 async function run(options: CutOptions): Promise<void> {
   const range = parseHourRange(options.from, options.to);
+  if (options.early !== true && range.toMs > Date.now()) {
+    throw new TruecountError(
+      'conflict',
+      `${formatTime(range.toMs)} has not come yet: clicks of those hours would be late for ever`,
+      { hint: 'check the range, or say --early if that is what you want' },
+    );
+  }
   const timeoutMs = parseWhole('--timeout', options.timeout, 0, 86_400) * 1000;
   const { config } = configFor(options);
   const postgres = postgresPoolOptions(config);
