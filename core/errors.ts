@@ -20,7 +20,6 @@ export const ERROR_CODES = {
   stack_already_running: { exit: 4, status: 409 },
   component_unavailable: { exit: 5, status: 503 },
   log_went_backwards: { exit: 1, status: 500 },
-  unsupported_codec: { exit: 1, status: 500 },
   corrupt_record_batch: { exit: 1, status: 500 },
   invariant_broken: { exit: 1, status: 500 },
 } as const;

@@ -25,7 +25,7 @@ export interface LossRow {
   readonly slot: number;
   readonly fromOffset: number;
   readonly toOffset: number;
-  readonly reason: 'retention' | 'gap';
+  readonly reason: 'retention' | 'gap' | 'damage';
 }
 
 /** `hourMs` null: every hour that is open when the flush commits. */

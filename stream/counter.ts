@@ -1,6 +1,7 @@
 import { ClickDecoder, DECODED, rejectReason } from '../core/click/decode.js';
 import { createClickView } from '../core/click/view.js';
 import type { ClickView } from '../core/click/view.js';
+import { TruecountError } from '../core/errors.js';
 import { HOUR_MS, MINUTE_MS } from '../core/time.js';
 import type { HourState } from '../store/hours.js';
 import type { StoredRuleSet } from '../store/rule-sets.js';
@@ -95,25 +96,37 @@ export class Counter implements RecordSink {
   }
 
   /**
-   * Reads a fetch result from the partition's position on, until it ends or the buffer is full.
-   * Returns the offset after what was read. Where it throws, `state` and what is buffered agree on
-   * what was read: up to the damage.
+   * Reads a fetch result from the partition's position on, until it ends or the buffer is full. A
+   * record batch that is damaged is skipped: its offsets are lost, with the alarm that goes with it,
+   * and what follows is counted. Returns the damage, if there was any.
+   * @throws TruecountError `corrupt_record_batch` if not even its length can be told
    */
-  read(state: PartitionState, batch: FetchedBatch): number {
+  read(state: PartitionState, batch: FetchedBatch): TruecountError | undefined {
     this.state = state;
     this.hour = null;
     this.logStartOffset = batch.logStartOffset;
+    let damage: TruecountError | undefined;
+    let end: number;
     try {
-      return decodeRecordSet(batch, state.position, this);
+      end = decodeRecordSet(batch, state.position, this);
+    } catch (error) {
+      damage = damageOf(error);
+      end = damage?.context['nextOffset'] as number;
     } finally {
       this.settle(state);
     }
+    if (end > state.position) state.skipTo(end, damage ? 'damage' : this.whyMissing(state));
+    return damage;
+  }
+
+  private whyMissing(state: PartitionState): 'retention' | 'gap' {
+    return this.logStartOffset > Math.max(state.position, state.countFrom) ? 'retention' : 'gap';
   }
 
   onRecord(source: Uint8Array, start: number, end: number, offset: number, appendMs: number): void {
     const state = this.state!;
     if (offset < state.position) return;
-    if (offset > state.position) state.skipTo(offset, this.logStartOffset);
+    if (offset > state.position) state.skipTo(offset, this.whyMissing(state));
     const result = this.decoder.decodeInto(source, start, end, appendMs, this.view);
     if (result === DECODED) {
       this.hold(state, offset, appendMs);
@@ -126,7 +139,7 @@ export class Counter implements RecordSink {
   onNull(offset: number, appendMs: number): void {
     const state = this.state!;
     if (offset < state.position) return;
-    if (offset > state.position) state.skipTo(offset, this.logStartOffset);
+    if (offset > state.position) state.skipTo(offset, this.whyMissing(state));
     if (offset >= state.countFrom) {
       const result = this.decoder.decodeInto(null, 0, 0, appendMs, this.view);
       this.reject(state, offset, appendMs, result, null);
@@ -136,7 +149,7 @@ export class Counter implements RecordSink {
 
   onControl(fromOffset: number, toOffset: number): void {
     const state = this.state!;
-    if (fromOffset > state.position) state.skipTo(fromOffset, this.logStartOffset);
+    if (fromOffset > state.position) state.skipTo(fromOffset, this.whyMissing(state));
     state.skipControl(fromOffset, toOffset);
   }
 
@@ -260,4 +273,14 @@ export class Counter implements RecordSink {
     });
     this.full = this.buffer.isFull(this.flushClicksMax);
   }
+}
+
+/** The damage that can be skipped; anything else is thrown on. */
+function damageOf(error: unknown): TruecountError {
+  const skippable =
+    error instanceof TruecountError &&
+    error.code === 'corrupt_record_batch' &&
+    error.context['nextOffset'] !== undefined;
+  if (!skippable) throw error;
+  return error;
 }

@@ -103,7 +103,7 @@ export class PartitionState {
    * The log continues at `offset` instead of `position`. What is missing below `countFrom` was
    * decided before and is missing from the memory only; the rest was never read: a loss.
    */
-  skipTo(offset: number, logStartOffset: number): void {
+  skipTo(offset: number, reason: LossRow['reason']): void {
     if (this.position < this.countFrom) {
       const to = Math.min(offset, this.countFrom);
       this.causes.push({
@@ -115,7 +115,6 @@ export class PartitionState {
     }
     const from = Math.max(this.position, this.countFrom);
     if (offset > from) {
-      const reason = logStartOffset > from ? 'retention' : 'gap';
       this.losses.push({ slot: this.slot, fromOffset: from, toOffset: offset, reason });
       this.fates.lost += offset - from;
     }

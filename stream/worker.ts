@@ -120,8 +120,8 @@ export class StreamWorker implements LogSourceHandler {
       if (state === undefined || counter === null) return;
       if (!this.continues(state, batch)) return;
       do {
-        const end = counter.read(state, batch);
-        if (end > state.position) state.skipTo(end, batch.logStartOffset);
+        const damage = counter.read(state, batch);
+        if (damage !== undefined) this.log.error({ err: damage }, 'a damaged record batch is lost');
         state.logEndOffset = batch.logEndOffset;
         state.atEnd = state.position >= batch.logEndOffset;
         this.boundMemory();
@@ -135,7 +135,7 @@ export class StreamWorker implements LogSourceHandler {
     this.inTurn(() => {
       const state = this.states.get(partitionKey(tp));
       if (state === undefined) return Promise.resolve();
-      if (logStartOffset > state.position) state.skipTo(logStartOffset, logStartOffset);
+      if (logStartOffset > state.position) state.skipTo(logStartOffset, 'retention');
       if (offset < state.position) return Promise.resolve();
       refuseShorterLog(state, offset);
       state.logEndOffset = offset;

@@ -65,8 +65,9 @@ export interface DecodeOptions {
  *
  * @returns the next offset after the last complete batch, or after the record with which the sink
  * became full, or `fromOffset` if there is no complete batch.
- * @throws TruecountError `corrupt_record_batch`; records of earlier batches, and of the damaged
- * batch if `verifyCrc` is off, have been handed over by then: the caller throws its work away.
+ * @throws TruecountError `corrupt_record_batch`; the records before the damage have been handed over
+ * by then. Its context has the damaged batch's `nextOffset`, where the header still tells it: what
+ * follows can be read from there.
  */
 export function decodeRecordSet(
   set: RecordSet,
@@ -83,10 +84,10 @@ export function decodeRecordSet(
     const end = batchEnd(set, at);
     if (end === 0) return nextOffset;
     const batch = readHeader(set, at, end);
-    if (verifyCrc && !hasItsChecksum(bytes, at, end)) {
-      throw corrupt(set, batch.baseOffset, 'its CRC-32C does not match');
-    }
     if (batch.nextOffset > fromOffset) {
+      if (verifyCrc && !hasItsChecksum(bytes, at, end)) {
+        throw corrupt(set, batch, 'its CRC-32C does not match');
+      }
       nextOffset = deliver(set, batch, fromOffset, aborted, sink);
       if (nextOffset < batch.nextOffset) return nextOffset;
     } else if ((batch.attributes & CONTROL) !== 0) {
@@ -131,14 +132,14 @@ function batchEnd(set: Located, at: number): number {
   if (magic !== 2) {
     throw corrupt(
       set,
-      readInt64(bytes, at),
+      { baseOffset: readInt64(bytes, at) },
       `its format is version ${String(magic)}, only version 2 is read`,
       'Kafka 4 dropped the older formats; if this is a real topic of an older broker, upgrade it.',
     );
   }
   const length = bytes.readInt32BE(at + LENGTH_AT);
   if (length < HEADER_BYTES - LENGTH_PREFIX_BYTES) {
-    throw corrupt(set, readInt64(bytes, at), `its length is ${String(length)}`);
+    throw corrupt(set, { baseOffset: readInt64(bytes, at) }, `its length is ${String(length)}`);
   }
   const end = at + LENGTH_PREFIX_BYTES + length;
   return end > bytes.length ? 0 : end;
@@ -150,7 +151,7 @@ function readHeader(set: Located, at: number, end: number): BatchHeader {
   const lastDelta = bytes.readInt32BE(at + LAST_DELTA_AT);
   const nextOffset = baseOffset + lastDelta + 1;
   if (baseOffset < 0 || lastDelta < 0 || !Number.isSafeInteger(nextOffset)) {
-    throw corrupt(set, baseOffset, `its last offset delta is ${String(lastDelta)}`);
+    throw corrupt(set, { baseOffset }, `its last offset delta is ${String(lastDelta)}`);
   }
   return { at, end, baseOffset, nextOffset, attributes: bytes.readInt16BE(at + ATTRIBUTES_AT) };
 }
@@ -196,7 +197,7 @@ function controlType(set: RecordSet, batch: BatchHeader): number {
   cursor.signed();
   const keyLength = cursor.signed();
   if (keyLength < 4 || cursor.at + keyLength > batch.end) {
-    throw corrupt(set, batch.baseOffset, 'its control record has no type');
+    throw corrupt(set, batch, 'its control record has no type');
   }
   return set.recordSet.readInt16BE(cursor.at + 2);
 }
@@ -231,13 +232,7 @@ function inflate(set: RecordSet, batch: BatchHeader, codec: number): Uint8Array 
     return decompress(codec, set.recordSet.subarray(batch.at + HEADER_BYTES, batch.end));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw corrupt(
-      set,
-      batch.baseOffset,
-      `codec ${String(codec)} fails: ${reason}`,
-      undefined,
-      cause,
-    );
+    throw corrupt(set, batch, `codec ${String(codec)} fails: ${reason}`, undefined, cause);
   }
 }
 
@@ -269,10 +264,10 @@ function readRecords(
     const end = valueLength < 0 ? start : start + valueLength;
     // One comparison chain catches cut-off varints (the cursor ran past its end) as well.
     if (!(end <= recordEnd && recordEnd <= cursor.end) || delta <= previousDelta) {
-      throw corrupt(set, baseOffset, `record ${String(index)} of ${String(count)} is malformed`);
+      throw corrupt(set, batch, `record ${String(index)} of ${String(count)} is malformed`);
     }
     if (delta > lastDelta) {
-      throw corrupt(set, baseOffset, `record ${String(index)} lies past the batch's last offset`);
+      throw corrupt(set, batch, `record ${String(index)} lies past the batch's last offset`);
     }
     previousDelta = delta;
     cursor.at = recordEnd;
@@ -330,17 +325,18 @@ function readInt64(bytes: Buffer, at: number): number {
 
 function corrupt(
   set: Located,
-  offset: number,
+  batch: { readonly baseOffset: number; readonly nextOffset?: number },
   reason: string,
   hint?: string,
   cause?: unknown,
 ): TruecountError {
+  const { baseOffset: offset, nextOffset } = batch;
   const place = `${set.topic}/${String(set.partition)} at offset ${String(offset)}`;
   return new TruecountError('corrupt_record_batch', `Record batch of ${place}: ${reason}.`, {
     hint:
       hint ??
-      'Compare with another replica of the partition (kafka-dump-log); nothing of it was counted.',
-    context: { topic: set.topic, partition: set.partition, offset },
+      'Compare with another replica of the partition (kafka-dump-log); the rest of it is not counted.',
+    context: { topic: set.topic, partition: set.partition, offset, nextOffset },
     cause,
   });
 }

@@ -52,6 +52,26 @@ describe('a flush is bounded whatever a fetch inflates to', () => {
     expect(Number(rows[0]!['most'])).toBeLessThanOrEqual(bound);
   });
 
+  test('a record batch that cannot be inflated is a loss, and what follows is counted', async () => {
+    const topic = await freshTopic(1);
+    const click = (id: string) => ({
+      value: JSON.stringify({ event_id: id, ad_id: 'ad', timestamp: Date.UTC(2025, 0, 1) }),
+    });
+    await sendCompressed(topic, [click('before')]);
+    await sendCompressed(topic, [{ value: 'x'.repeat(65 * 1024 * 1024) }]);
+    await sendCompressed(topic, [click('after')]);
+    worker = startWorker(kafkaBrokers(), database, [topic]);
+    await untilCounted(database.pool, kafkaBrokers(), topic);
+    const { rows } = await database.pool.query<Record<string, unknown>>(
+      `select sum(counted)::int as counted, sum(lost)::int as lost,
+              (select array_agg(from_offset || '-' || to_offset || ' ' || reason)
+                 from loss_intervals) as losses from flushes`,
+    );
+    expect(rows[0]).toEqual({ counted: 2, lost: 1, losses: ['1-2 damage'] });
+    const lost = await worker.registry.getSingleMetric('truecount_lost_offsets_total')!.get();
+    expect(lost.values[0]!.value).toBe(1);
+  });
+
   test('clicks of 20,000 hours are counted: no flush takes more locks than the server has', async () => {
     const topic = await freshTopic(1);
     const fromMs = Date.UTC(2001, 0, 1);
