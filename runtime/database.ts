@@ -48,6 +48,7 @@ export async function prepareDatabase(config: Config): Promise<MigrationReport> 
       idleTimeoutMs,
       graceMs,
       leaseMs: sessionTimeoutMs,
+      topics: config.topics,
     });
     return report;
   });

@@ -7,6 +7,8 @@ export interface ReadingSettings {
   /** How long an owner may be silent before its partition counts as unowned. */
   readonly leaseMs: number;
   readonly graceMs: number;
+  /** The topics that are read; the partitions of others hold no watermark back. Absent: all. */
+  readonly topics?: readonly string[];
 }
 
 /**
@@ -19,9 +21,16 @@ export async function writeReadingSettings(
 ): Promise<void> {
   await client.query(
     `update reading_settings
-        set (out_of_orderness_ms, idle_timeout_ms, lease_ms, grace_ms) = ($1, $2, $3, $4)
-      where (out_of_orderness_ms, idle_timeout_ms, lease_ms, grace_ms)
-            is distinct from ($1::bigint, $2::bigint, $3::bigint, $4::bigint)`,
-    [settings.outOfOrdernessMs, settings.idleTimeoutMs, settings.leaseMs, settings.graceMs],
+        set (out_of_orderness_ms, idle_timeout_ms, lease_ms, grace_ms, topics)
+          = ($1, $2, $3, $4, $5)
+      where (out_of_orderness_ms, idle_timeout_ms, lease_ms, grace_ms, topics)
+            is distinct from ($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::text[])`,
+    [
+      settings.outOfOrdernessMs,
+      settings.idleTimeoutMs,
+      settings.leaseMs,
+      settings.graceMs,
+      settings.topics ?? null,
+    ],
   );
 }

@@ -7,13 +7,15 @@ create table reading_settings (
   out_of_orderness_ms bigint not null default 30000  check (out_of_orderness_ms >= 0),
   idle_timeout_ms     bigint not null default 30000  check (idle_timeout_ms >= 0),
   lease_ms            bigint not null default 30000  check (lease_ms > 0),
-  grace_ms            bigint not null default 300000 check (grace_ms >= 0)
+  grace_ms            bigint not null default 300000 check (grace_ms >= 0),
+  topics              text[]                                  -- those that are read; null: all
 );
 insert into reading_settings default values;
 
 -- Each partition of the log as the watermark sees it at the instant `as_of_time`. A partition is idle
 -- only if somebody owns it (reported within a lease) and it has been read to its end for the idle
--- timeout. core/watermark.ts has the same rules; a test holds the two together.
+-- timeout. A topic that is no longer read holds nothing back. core/watermark.ts has the same rules; a
+-- test holds the two together.
 create function partition_watermarks(as_of_time timestamptz)
 returns table (topic text, "partition" integer, slot integer, watermark_ms bigint, owned boolean,
                idle boolean)
@@ -29,7 +31,8 @@ begin atomic
    cross join lateral (
      select p.seen_at is not null
             and p.seen_at >= as_of_time - s.lease_ms * interval '1 millisecond' as owned
-   ) o;
+   ) o
+   where s.topics is null or p.topic = any (s.topics);
 end;
 
 -- The watermark in epoch milliseconds: the minimum over the partitions that are not idle; null where

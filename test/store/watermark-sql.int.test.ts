@@ -96,3 +96,24 @@ test('SQL and core agree for random partitions', async () => {
     { numRuns: 150 },
   );
 });
+
+test('a topic that is no longer read holds the watermark back no longer', async () => {
+  await inSql([busy(90_000)]);
+  await database.pool.query(
+    `insert into stream_progress (topic, partition, max_event_ms, seen_at)
+     values ('clicks2', 0, 200000, $1)`,
+    [new Date(NOW_MS)],
+  );
+  const watermark = async (): Promise<number> => {
+    const sql = 'select global_watermark_ms($1) as ms';
+    const { rows } = await database.pool.query<{ ms: string }>(sql, [new Date(NOW_MS)]);
+    return Number(rows[0]!.ms);
+  };
+  expect(await watermark()).toBe(85_000);
+  await writeReadingSettings(database.pool, { ...SETTINGS, topics: ['clicks2'] });
+  try {
+    expect(await watermark()).toBe(195_000);
+  } finally {
+    await writeReadingSettings(database.pool, SETTINGS);
+  }
+});
