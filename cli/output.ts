@@ -10,11 +10,6 @@ export function printJson(document: unknown): void {
   process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
 }
 
-/** One line of NDJSON on stdout, for verbs that stream. */
-export function printJsonLine(document: unknown): void {
-  process.stdout.write(`${JSON.stringify(document)}\n`);
-}
-
 /** A result for people, on stdout. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);

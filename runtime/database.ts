@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { TruecountError } from '../core/errors.js';
-import { DEFAULT_RULE_SET, parseRuleSet, type RuleSet } from '../core/rules/rule-set.js';
+import { DEFAULT_RULE_SET, parseRuleSetJson, type RuleSet } from '../core/rules/rule-set.js';
 import {
   checkMigrations,
   migrate,
@@ -24,7 +24,7 @@ export function configuredRuleSet(config: Config): RuleSet {
   const file = config.rulesFile;
   if (file === undefined) return DEFAULT_RULE_SET;
   try {
-    return parseRuleSet(JSON.parse(readFileSync(file, 'utf8')));
+    return parseRuleSetJson(readFileSync(file, 'utf8'));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new TruecountError('invalid_rule_set', `rulesFile ${file}: ${why}`, {

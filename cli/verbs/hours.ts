@@ -34,27 +34,29 @@ export function register(program: Command): void {
 }
 
 function table(answer: Answer): string {
+  const topics = new Set(answer.hours.flatMap((hour) => hour.cut.map((entry) => entry.topic)));
   return [
     `watermark ${answer.watermark ?? 'none yet'}`,
     columns([
-      ['HOUR', 'STATE', 'REVISION', 'RULES', 'CUT', 'LATE', 'NOTES'],
+      ['HOUR', 'STATE', 'REV', 'RULES', 'LATE', 'CUT (partition@offset)', ''],
       ...answer.hours.map((hour) => [
         hour.hour,
         hour.state,
         String(hour.revision),
-        hour.rule_set.slice(0, 12),
-        cutOf(hour),
+        hour.rule_set.slice(0, 8),
         String(hour.late_waiting),
+        cutOf(hour, topics.size > 1),
         hour.causes.map(({ cause, detail }) => printable(`${cause}: ${detail}`)).join('; '),
       ]),
     ]),
   ].join('\n');
 }
 
-function cutOf(hour: Answer['hours'][number]): string {
+function cutOf(hour: Answer['hours'][number], severalTopics: boolean): string {
   if (hour.cut_at === null) return hour.due ? 'due' : '-';
   const positions = hour.cut.map(
-    (entry) => `${entry.topic}/${String(entry.partition)}@${String(entry.next_offset)}`,
+    ({ topic, partition, next_offset }) =>
+      `${severalTopics ? `${topic}/` : ''}${String(partition)}@${String(next_offset)}`,
   );
   return positions.length === 0 ? 'cut, nothing read' : positions.join(' ');
 }

@@ -100,7 +100,7 @@ create table loss_intervals (
 create table hour_causes (
   hour     timestamptz not null,
   slot     integer not null,
-  cause    text not null check (cause in ('dedupe_overflow', 'rebuild_loss', 'stream_loss')),
+  cause    text not null check (cause in ('dedupe_overflow', 'rebuild_loss')),
   detail   text not null,
   noted_at timestamptz not null default now(),
   primary key (hour, slot, cause)
