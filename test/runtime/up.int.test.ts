@@ -37,7 +37,7 @@ async function untilHealthy(): Promise<StatusDocument> {
     async () => {
       const now = await status();
       const rest = now.health.filter(({ name }) => name !== 'temporal');
-      return rest.length === 5 && rest.every(({ ok }) => ok) ? now : undefined;
+      return rest.length === 6 && rest.every(({ ok }) => ok) ? now : undefined;
     },
     { deadlineMs: 90_000, everyMs: 500 },
   );

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
 import { cutHours } from '../../runtime/cut-hours.js';
