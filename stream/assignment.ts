@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { takePartition } from '../store/progress.js';
 import type { Assignment } from '../store/progress.js';
-import { partitionKey } from './log-source.js';
+import { partitionKey } from '../core/position.js';
 import type { TopicPartition } from './log-source.js';
 import type { PartitionState } from './partition-state.js';
 

@@ -8,11 +8,6 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
-/** `topic/partition`, the key of maps. */
-export function partitionKey(tp: TopicPartition): string {
-  return `${tp.topic}/${String(tp.partition)}`;
-}
-
 /** What one fetch returned for one partition. Offsets are exact in a double (below 2^53). */
 export interface FetchedBatch extends TopicPartition {
   /** The offset that was asked for. Records below it may be present and are to be skipped. */

@@ -13,7 +13,7 @@ import { Counter } from './counter.js';
 import { Database } from './database.js';
 import { giveUpOldestHours } from './dedupe-bound.js';
 import { flushHead } from './flush-head.js';
-import { partitionKey } from './log-source.js';
+import { partitionKey } from '../core/position.js';
 import type { FetchedBatch, LogSource, LogSourceHandler, TopicPartition } from './log-source.js';
 import type { StreamMetrics } from './metrics.js';
 import { Mutex } from './mutex.js';
@@ -224,7 +224,7 @@ export class StreamWorker implements LogSourceHandler {
     });
     this.lastFlushMs = performance.now() - startedAtMs;
     this.lastFlushAtMs = performance.now();
-    await this.settle(counter, moved, outcome);
+    this.settle(counter, moved, outcome);
   }
 
   /** Hours that the worker holds memory or counts of. */
@@ -236,11 +236,11 @@ export class StreamWorker implements LogSourceHandler {
     return [...open];
   }
 
-  private async settle(
+  private settle(
     counter: Counter,
     moved: ReadonlySet<PartitionState>,
     outcome: FlushOutcome,
-  ): Promise<void> {
+  ): void {
     if (outcome.kind !== 'committed') {
       if (outcome.kind === 'refused') this.metrics.refused.inc();
       this.log.warn({ outcome: outcome.kind }, 'flush refused: state thrown away, joining again');

@@ -1,5 +1,5 @@
 import { TruecountError } from '../../core/errors.js';
-import { partitionKey } from '../log-source.js';
+import { partitionKey } from '../../core/position.js';
 import type { TopicPartition } from '../log-source.js';
 import type { KafkajsCluster } from './cluster-hooks.js';
 import type { RawPartition } from './fetch-response.js';

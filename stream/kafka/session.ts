@@ -1,6 +1,6 @@
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { TruecountError } from '../../core/errors.js';
-import { partitionKey } from '../log-source.js';
+import { partitionKey } from '../../core/position.js';
 import type { LogSourceHandler, TopicPartition } from '../log-source.js';
 import { giveUp, isMembershipError, rebalance } from './cluster-hooks.js';
 import type { ClusterHooks, RawMessage } from './cluster-hooks.js';

@@ -6,7 +6,7 @@ import type { Admin } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { TruecountError } from '../../core/errors.js';
 import { javaCommand, kafkaJars } from '../../runtime/stack/kafka-jars.js';
-import { partitionKey } from '../../stream/log-source.js';
+import { partitionKey } from '../../core/position.js';
 import { freshTopic, kafkaBrokers, testKafka } from '../support/stack.js';
 import { until } from '../support/until.js';
 import { Recorder, startMember } from './support/recorder.js';

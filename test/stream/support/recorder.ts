@@ -2,7 +2,7 @@ import { decodeRecordSet } from '../../../stream/kafka/record-batch.js';
 import type { RecordSink } from '../../../stream/kafka/record-batch.js';
 import { KafkaLogSource } from '../../../stream/kafka/source.js';
 import type { KafkaSourceSettings, SourceLogger } from '../../../stream/kafka/settings.js';
-import { partitionKey } from '../../../stream/log-source.js';
+import { partitionKey } from '../../../core/position.js';
 import type { FetchedBatch, LogSourceHandler, TopicPartition } from '../../../stream/log-source.js';
 
 const silent = (): void => undefined;
