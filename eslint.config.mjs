@@ -10,7 +10,11 @@ import tseslint from 'typescript-eslint';
 export const MAY_IMPORT = {
   core: [],
   store: ['core'],
-  stream: ['core', 'store'],
+  lake: ['core'],
+  stream: ['core', 'store', 'lake'],
+  batch: ['core', 'lake'],
+  activities: ['core', 'batch', 'store', 'lake', 'workflows'],
+  workflows: ['core'],
   ingest: ['core'],
   api: ['core', 'store'],
   audit: ['core', 'stream/kafka'],

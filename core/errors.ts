@@ -22,6 +22,17 @@ export const ERROR_CODES = {
   log_went_backwards: { exit: 1, status: 500 },
   corrupt_record_batch: { exit: 1, status: 500 },
   invariant_broken: { exit: 1, status: 500 },
+  lake_unavailable: { exit: 5, status: 503 },
+  lake_file_missing: { exit: 1, status: 500 },
+  lake_file_damaged: { exit: 1, status: 500 },
+  lake_gap: { exit: 4, status: 409 },
+  kernel_failed: { exit: 1, status: 500 },
+  validation_failed: { exit: 1, status: 500 },
+  revision_conflict: { exit: 4, status: 409 },
+  hour_held: { exit: 4, status: 409 },
+  approval_stale: { exit: 4, status: 409 },
+  collected: { exit: 3, status: 410 },
+  workflow_failed: { exit: 1, status: 500 },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

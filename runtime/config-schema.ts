@@ -100,6 +100,49 @@ export const ConfigSchema = Type.Object({
     sessionTimeoutMs: ms('silence after which a worker loses its partitions', 30_000, 6_000),
     shutdownTimeoutMs: ms('time for the last flush when a service is told to stop', 15_000, 1),
   }),
+  archive: Type.Object({
+    groupId: text('consumer group of the archive', 'truecount-archive'),
+    flushIntervalMs: ms('longest time between two commits of the archive', 30_000, 1),
+    flushBytesMax: count('bytes of clicks buffered before files are written', 128 * 1024 * 1024),
+    buckets: Type.Integer({
+      description: 'files that an hour with many clicks is split into, by ad',
+      default: 4,
+      minimum: 1,
+      maximum: 256,
+    }),
+    sharedRowsMax: count('hours with fewer clicks in a commit share one file', 20_000),
+  }),
+  batch: Type.Object({
+    memoryMb: count('memory that DuckDB may use in one task before it spills, in MiB', 1_024, 64),
+    threads: count('threads of DuckDB in one task', 1),
+    tasks: count('tasks of recomputes that one worker runs side by side', 2),
+    rowsPerFileMax: count('a lake file with more rows is refused', 50_000_000),
+  }),
+  reconcile: Type.Object({
+    thresholdPpm: count(
+      'clicks per million of an hour that may differ before somebody is told',
+      1_000,
+      0,
+    ),
+    overThreshold: Type.Union([Type.Literal('alert'), Type.Literal('hold')], {
+      description: 'alert: publish and tell; hold: wait for approval',
+      default: 'alert',
+    }),
+  }),
+  settle: Type.Object({
+    intervalMs: ms('how often due hours are looked for', 60_000, 1_000),
+    lateAfterMs: ms(
+      'how long late clicks of a final hour wait before it is looked at again',
+      300_000,
+    ),
+    hoursMax: count('hours that one run settles at most', 48),
+    keepGenerations: count('generations of an hour that are always kept', 10),
+    keepMs: ms('and all younger than this', 90 * 24 * HOUR_MS),
+  }),
+  temporal: Type.Object({
+    namespace: text('namespace of the workflows', 'default'),
+    uiUrl: absent('address of the Temporal UI, for links'),
+  }),
 });
 
 type DeepReadonly<T> = T extends readonly (infer U)[]

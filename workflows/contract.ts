@@ -1,0 +1,160 @@
+/**
+ * What clients, workflows and activities agree on: names, inputs and results. Plain JSON only: times
+ * are RFC 3339 text, so that a person can type an input into the start form of the Temporal UI.
+ */
+export const SETTLE_QUEUE = 'truecount-settle';
+export const REPLAY_QUEUE = 'truecount-replay';
+export const SETTLE_SCHEDULE_ID = 'truecount-settle';
+
+/** An hour as `2026-11-21T10:00:00Z`; also `2026-11-21T10` is read. */
+export type HourText = string;
+
+export interface CutHourInput {
+  readonly hour: HourText;
+}
+
+/** One partition of a cut. */
+export interface CutEntryText {
+  readonly topic: string;
+  readonly partition: number;
+  readonly nextOffset: number;
+}
+
+export interface CutHourResult {
+  readonly hour: HourText;
+  readonly cutNow: boolean;
+  readonly cut: readonly CutEntryText[];
+}
+
+export interface RecomputeHourInput {
+  readonly hour: HourText;
+  /**
+   * Which cut: `hour` is that of the hour (the default); `late` is a higher one that takes in the
+   * late clicks recorded so far.
+   */
+  readonly cut?: 'hour' | 'late';
+  /** Hash of a stored rule set; default: the served generation's, else the hour's pin. */
+  readonly rules?: string;
+}
+
+export interface RecomputeHourResult {
+  readonly hour: HourText;
+  readonly generation: number;
+  readonly checksum: string;
+  readonly ruleSet: string;
+  readonly clicks: number;
+  readonly cells: number;
+  /** True: the same inputs had been computed before. */
+  readonly existed: boolean;
+}
+
+export interface ReconcileHourInput {
+  readonly hour: HourText;
+  readonly generation: number;
+  /** `live`: what the stream counted; `served`: the generation that serves now. Default: served, if one does. */
+  readonly against?: 'live' | 'served';
+}
+
+export interface ReconcileHourResult {
+  readonly hour: HourText;
+  readonly reconciliation: number;
+  readonly generation: number;
+  readonly cellsDiffer: number;
+  /** Share of clicks that moved. */
+  readonly drift: number;
+  readonly decision: 'publish' | 'publish_alert' | 'hold';
+  readonly reason: string;
+  /** The served revision that it was compared at; publishing expects it unchanged. */
+  readonly revision: number;
+  /** The same cells as the served generation: to be confirmed, not published. */
+  readonly unchanged: boolean;
+}
+
+export interface PublishHour {
+  readonly hour: HourText;
+  readonly generation: number;
+  /** The revision that must be the newest now; 0: none. */
+  readonly expectedRevision: number;
+  readonly reconciliation?: number;
+}
+
+export interface PublishRangeInput {
+  readonly hours: readonly PublishHour[];
+  readonly kind: 'publish' | 'rollback' | 'confirm';
+  readonly actor: string;
+  readonly reason: string;
+  /** Automatic publication leaves held hours alone; a person's releases them. */
+  readonly automatic?: boolean;
+}
+
+export interface PublishRangeResult {
+  /** The publication number: `as_of` of everything from now on. */
+  readonly publication: number;
+  readonly hours: readonly { readonly hour: HourText; readonly revision: number }[];
+}
+
+export interface ReplayRangeInput {
+  readonly from: HourText;
+  readonly to: HourText;
+  /** Hash of a stored rule set; default: each hour's own. */
+  readonly rules?: string;
+  readonly reason?: string;
+  readonly actor?: string;
+  /** Wait for `approve` with the plan's hash before anything is published. */
+  readonly needsApproval?: boolean;
+  /** Hours in work at the same time; default 2. */
+  readonly parallel?: number;
+}
+
+export interface ReplayRangeResult {
+  readonly publication: number | null;
+  readonly planHash: string;
+  readonly hours: number;
+  readonly published: number;
+  readonly confirmed: number;
+  readonly held: number;
+  readonly cellsDiffer: number;
+}
+
+export interface SettleInput {
+  /** Only these hours; default: all. */
+  readonly from?: HourText;
+  readonly to?: HourText;
+}
+
+export interface SettleResult {
+  readonly cut: number;
+  readonly published: number;
+  readonly confirmed: number;
+  readonly held: number;
+  readonly failed: readonly { readonly hour: HourText; readonly error: string }[];
+  readonly publication: number | null;
+}
+
+/** Progress as the `progress` query answers and the CLI shows; `rate` per second, `leftMs` estimated. */
+export interface WorkflowProgress {
+  readonly stage: string;
+  readonly hoursDone: number;
+  readonly hoursTotal: number;
+  readonly rowsDone: number;
+  readonly rowsTotal: number;
+  readonly paused: boolean;
+  /** Hash to approve, while it waits for that. */
+  readonly awaitsApproval: string | null;
+  readonly detail: string;
+}
+
+/** Readable ids; an id is a lock: one open run each. */
+export const workflowIds = {
+  cut: (hour: HourText) => `cut/${hour}`,
+  recompute: (hour: HourText, rules: string) => `recompute/${hour}/${rules.slice(0, 12)}`,
+  reconcile: (hour: HourText, generation: number) => `reconcile/${hour}/${String(generation)}`,
+  publish: (name: string) => `publish/${name}`,
+  replay: (from: HourText, to: HourText) => `replay/${from}--${to}`,
+} as const;
+
+export const PROGRESS_QUERY = 'progress';
+export const PAUSE_SIGNAL = 'pause';
+export const RESUME_SIGNAL = 'resume';
+export const APPROVE_UPDATE = 'approve';
+export const REJECT_UPDATE = 'reject';
