@@ -3,7 +3,7 @@ import { canonicalJson, sha256Hex } from './rules/canonical-json.js';
 import type { JsonValue } from './rules/canonical-json.js';
 
 /** What an entry of the ledger records. Later kinds come with sealing. */
-export const LEDGER_KINDS = ['publish', 'rollback', 'confirm', 'hold', 'release'] as const;
+export const LEDGER_KINDS = ['publish', 'rollback', 'confirm', 'release'] as const;
 export type LedgerKind = (typeof LEDGER_KINDS)[number];
 
 /** The hash before the first entry. */

@@ -15,7 +15,8 @@ create table generations (
   duplicate   bigint[] not null,
   filtered    bigint[] not null,
   built_by    text not null,                        -- workflow that built it
-  built_at    timestamptz not null default clock_timestamp()
+  built_at    timestamptz not null default clock_timestamp(),
+  collected_at timestamptz                          -- its cells were removed by retention; null: they are here
 );
 create index generations_by_hour on generations (hour, id);
 

@@ -6,7 +6,7 @@ alter table ledger_head add column hash text not null
 
 create table ledger (
   publication bigint primary key check (publication > 0),
-  kind        text not null check (kind in ('publish', 'rollback', 'confirm', 'hold', 'release')),
+  kind        text not null check (kind in ('publish', 'rollback', 'confirm', 'release')),
   request     text not null unique,                 -- who asks twice with one request gets one entry
   body        text not null,                        -- canonical JSON: everything that was decided
   prev_hash   text not null,

@@ -1,0 +1,139 @@
+import { coversCut, normalCut } from './cut.js';
+import type { Cut } from './cut.js';
+import { TruecountError } from './errors.js';
+import { ledgerCut } from './ledger.js';
+import type { LedgerHour, LedgerKind } from './ledger.js';
+import { formatTime } from './range.js';
+
+/** One hour that somebody wants to change. */
+export interface WantedHour {
+  readonly hourMs: number;
+  readonly generation: number;
+  /** The revision that must be the newest; 0: none. */
+  readonly expectedRevision: number;
+  readonly reconciliation: number | null;
+  /** Of a confirmation: the higher cut up to which the hour's clicks were looked at. */
+  readonly examined?: Cut;
+}
+
+export interface PublishRequest {
+  /** Names the request: asked again, the first entry is the answer. */
+  readonly request: string;
+  readonly kind: Exclude<LedgerKind, 'release'>;
+  readonly hours: readonly WantedHour[];
+  readonly actor: string;
+  readonly reason: string;
+  /** Automatic publication is refused where an hour is held; a person's releases the hold. */
+  readonly automatic: boolean;
+}
+
+/** An hour and the wanted generation as they are under the lock of the head. */
+export interface FoundHour {
+  readonly hourMs: number;
+  /** Newest revision and what it points to; 0 and null before the first. */
+  readonly revision: number;
+  readonly served: number | null;
+  readonly held: boolean;
+  /** The wanted generation; null: there is none of that number. */
+  readonly generation: {
+    readonly hourMs: number;
+    readonly ruleSet: string;
+    readonly inputsHash: string;
+    readonly checksum: string;
+    readonly cut: Cut;
+    readonly collected: boolean;
+  } | null;
+}
+
+/** Hours in one publication at most: about a month. */
+export const PUBLICATION_HOURS_MAX = 1_000;
+
+/**
+ * Checks a request before anything is asked of Postgres, and puts its hours in order.
+ * @throws TruecountError invalid_argument
+ */
+export function checkRequest(request: PublishRequest): readonly WantedHour[] {
+  const hours = [...request.hours].sort((a, b) => a.hourMs - b.hourMs);
+  if (hours.length === 0 || hours.length > PUBLICATION_HOURS_MAX) {
+    throw new TruecountError(
+      'invalid_argument',
+      `a publication has 1 to ${String(PUBLICATION_HOURS_MAX)} hours, not ${String(hours.length)}`,
+      { hint: 'publish a long range in parts' },
+    );
+  }
+  const twice = hours.find(({ hourMs }, i) => hours[i + 1]?.hourMs === hourMs);
+  if (twice !== undefined) {
+    throw new TruecountError('invalid_argument', `${formatTime(twice.hourMs)} is named twice`);
+  }
+  return hours;
+}
+
+/**
+ * What a publication does to one hour, or why it may not. For a confirmation the revision stays.
+ * @throws TruecountError `revision_conflict` (context: the current revision), `hour_held`,
+ * `not_found`, `collected`, `invalid_argument`
+ */
+export function decideHour(
+  { kind, automatic }: Pick<PublishRequest, 'kind' | 'automatic'>,
+  wanted: WantedHour,
+  found: FoundHour,
+): LedgerHour {
+  const hour = formatTime(wanted.hourMs);
+  refuseConflict(hour, wanted, found);
+  if (automatic && found.held) {
+    throw new TruecountError('hour_held', `${hour} is held: a rollback keeps automation off it`, {
+      hint: 'release it, or publish it yourself',
+      context: { hour },
+    });
+  }
+  const generation = wantedGeneration(hour, wanted, found);
+  const entry = {
+    hour,
+    rule_set: generation.ruleSet,
+    inputs: generation.inputsHash,
+    checksum: generation.checksum,
+    reconciliation: wanted.reconciliation,
+  };
+  if (kind !== 'confirm') {
+    return { ...entry, revision: found.revision + 1, cut: ledgerCut(normalCut(generation.cut)) };
+  }
+  const examined = normalCut(wanted.examined ?? []);
+  if (found.served !== wanted.generation || !coversCut(examined, generation.cut)) {
+    throw new TruecountError(
+      'invalid_argument',
+      `${hour}: only the generation that serves is confirmed, at a cut not below its own`,
+    );
+  }
+  return { ...entry, revision: found.revision, cut: ledgerCut(examined) };
+}
+
+function refuseConflict(hour: string, wanted: WantedHour, found: FoundHour): void {
+  if (found.revision === wanted.expectedRevision) return;
+  throw new TruecountError(
+    'revision_conflict',
+    `${hour} is at revision ${String(found.revision)}, ` +
+      `not at ${String(wanted.expectedRevision)} as was expected`,
+    {
+      hint: 'somebody published in between: look at it again and decide anew',
+      context: { hour, revision: found.revision, expected: wanted.expectedRevision },
+    },
+  );
+}
+
+function wantedGeneration(
+  hour: string,
+  wanted: WantedHour,
+  { generation }: FoundHour,
+): NonNullable<FoundHour['generation']> {
+  const name = `generation ${String(wanted.generation)}`;
+  if (generation === null) throw new TruecountError('not_found', `there is no ${name}`);
+  if (generation.hourMs !== wanted.hourMs) {
+    throw new TruecountError('invalid_argument', `${name} is not one of ${hour}`);
+  }
+  if (generation.collected) {
+    throw new TruecountError('collected', `the cells of ${name} have been collected`, {
+      hint: 'recompute the hour with the same rule set: it gives the same cells',
+    });
+  }
+  return generation;
+}
