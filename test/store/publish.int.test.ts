@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { TruecountError } from '../../core/errors.js';
 import { chainFault } from '../../core/ledger.js';
