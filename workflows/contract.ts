@@ -4,6 +4,8 @@
  */
 export const SETTLE_QUEUE = 'truecount-settle';
 export const REPLAY_QUEUE = 'truecount-replay';
+/** Where the tasks that need a core and memory wait; the workflows above share it, by priority. */
+export const TASK_QUEUE = 'truecount-tasks';
 export const SETTLE_SCHEDULE_ID = 'truecount-settle';
 
 /** An hour as `2026-11-21T10:00:00Z`; also `2026-11-21T10` is read. */
@@ -26,15 +28,19 @@ export interface CutHourResult {
   readonly cut: readonly CutEntryText[];
 }
 
+export type CutChoice = 'hour' | 'served' | 'late';
+
 export interface RecomputeHourInput {
   readonly hour: HourText;
   /**
-   * Which cut: `hour` is that of the hour (the default); `late` is a higher one that takes in the
-   * late clicks recorded so far.
+   * Which cut: `hour` is that of the hour (the default); `served` that of the generation that serves
+   * (the hour's, if none does); `late` a higher one that takes in the late clicks recorded so far.
    */
-  readonly cut?: 'hour' | 'late';
+  readonly cut?: CutChoice;
   /** Hash of a stored rule set; default: the served generation's, else the hour's pin. */
   readonly rules?: string;
+  /** How long it may wait for the archive to pass the cut; default 2 hours. */
+  readonly archiveTimeoutMs?: number;
 }
 
 export interface RecomputeHourResult {
@@ -44,6 +50,8 @@ export interface RecomputeHourResult {
   readonly ruleSet: string;
   readonly clicks: number;
   readonly cells: number;
+  /** Rows read from the lake; 0 where it existed. */
+  readonly rowsRead: number;
   /** True: the same inputs had been computed before. */
   readonly existed: boolean;
 }
@@ -68,6 +76,8 @@ export interface ReconcileHourResult {
   readonly revision: number;
   /** The same cells as the served generation: to be confirmed, not published. */
   readonly unchanged: boolean;
+  /** The generation that serves at that revision; null: the hour is live. */
+  readonly served: number | null;
 }
 
 export interface PublishHour {
@@ -76,6 +86,8 @@ export interface PublishHour {
   /** The revision that must be the newest now; 0: none. */
   readonly expectedRevision: number;
   readonly reconciliation?: number;
+  /** Of a confirmation: the generation that came out the same, at whose cut the hour was examined. */
+  readonly examinedBy?: number;
 }
 
 export interface PublishRangeInput {
@@ -102,6 +114,8 @@ export interface ReplayRangeInput {
   readonly actor?: string;
   /** Wait for `approve` with the plan's hash before anything is published. */
   readonly needsApproval?: boolean;
+  /** How long it waits for that; then it stops and publishes nothing. Default 7 days. */
+  readonly approvalTimeoutMs?: number;
   /** Hours in work at the same time; default 2. */
   readonly parallel?: number;
 }
@@ -131,13 +145,17 @@ export interface SettleResult {
   readonly publication: number | null;
 }
 
-/** Progress as the `progress` query answers and the CLI shows; `rate` per second, `leftMs` estimated. */
+/** Progress as the `progress` query answers and the CLI shows. */
 export interface WorkflowProgress {
   readonly stage: string;
   readonly hoursDone: number;
   readonly hoursTotal: number;
   readonly rowsDone: number;
   readonly rowsTotal: number;
+  /** Rows per second so far; null before there are any. */
+  readonly rate: number | null;
+  /** Estimated time to the end; null where nothing can be said. */
+  readonly leftMs: number | null;
   readonly paused: boolean;
   /** Hash to approve, while it waits for that. */
   readonly awaitsApproval: string | null;
@@ -152,6 +170,19 @@ export const workflowIds = {
   publish: (name: string) => `publish/${name}`,
   replay: (from: HourText, to: HourText) => `replay/${from}--${to}`,
 } as const;
+
+/** What the update `approve` takes; it is refused with approval_stale if the plan is another. */
+export interface ApproveInput {
+  /** `awaitsApproval` of the progress. */
+  readonly hash: string;
+  readonly actor?: string;
+}
+
+/** What the update `reject` takes. */
+export interface RejectInput {
+  readonly actor?: string;
+  readonly reason?: string;
+}
 
 export const PROGRESS_QUERY = 'progress';
 export const PAUSE_SIGNAL = 'pause';
