@@ -47,8 +47,30 @@ export function parseClick(
   appendMs: number,
   fields: readonly string[],
 ): DecodeResult {
+  const result = readClick(bytes, appendMs);
+  if (result.kind === 'rejected') return result;
+  const { adId, eventId, eventMs, record } = result;
+  const values = fields.map((name) => fieldValue(ownValue(record, name)));
+  return { kind: 'click', click: { adId, eventId, eventMs, fields: values } };
+}
+
+/** A click with its whole record: the JSON text, and what JSON.parse makes of it. */
+export interface ReadClick {
+  readonly kind: 'click';
+  readonly adId: string;
+  readonly eventId: string;
+  readonly eventMs: number;
+  readonly record: Readonly<Record<string, unknown>>;
+  readonly text: string;
+}
+
+/** As `parseClick`, but keeps all members. */
+export function readClick(
+  bytes: Uint8Array | null,
+  appendMs: number,
+): ReadClick | Extract<DecodeResult, { kind: 'rejected' }> {
   try {
-    const record = parseRecord(payloadOf(bytes));
+    const { record, text } = parseRecord(payloadOf(bytes));
     const eventId = required(record, 'event_id');
     const adId = required(record, 'ad_id');
     const timestamp = required(record, 'timestamp');
@@ -58,13 +80,15 @@ export function parseClick(
     requireType('timestamp', timeTyped, 'a string or a number');
     checkId('event_id', eventId as string);
     checkId('ad_id', adId as string);
-    const click = {
+    const eventMs = eventTime(timestamp as string | number, appendMs);
+    return {
+      kind: 'click',
       adId: adId as string,
       eventId: eventId as string,
-      eventMs: eventTime(timestamp as string | number, appendMs),
-      fields: fields.map((name) => fieldValue(ownValue(record, name))),
+      eventMs,
+      record,
+      text,
     };
-    return { kind: 'click', click };
   } catch (error) {
     if (!(error instanceof Rejection)) throw error;
     return { kind: 'rejected', reason: error.reason, detail: error.detail };
@@ -98,7 +122,7 @@ function firstNonSpace(bytes: Uint8Array, from: number): number {
   return i;
 }
 
-function parseRecord(payload: Uint8Array): Record<string, unknown> {
+function parseRecord(payload: Uint8Array): { record: Record<string, unknown>; text: string } {
   let text: string;
   try {
     text = utf8.decode(payload);
@@ -115,7 +139,7 @@ function parseRecord(payload: Uint8Array): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     reject('not_object', 'the JSON is not an object');
   }
-  return value as Record<string, unknown>;
+  return { record: value as Record<string, unknown>, text };
 }
 
 /**
@@ -141,7 +165,7 @@ function checkDepth(payload: Uint8Array): void {
 }
 
 /** Own properties only: a key `__proto__` or a field `constructor` must mean nothing special. */
-function ownValue(record: Record<string, unknown>, name: string): unknown {
+function ownValue(record: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
@@ -184,7 +208,8 @@ function eventTime(timestamp: string | number, appendMs: number): number {
   return eventMs;
 }
 
-function fieldValue(value: unknown): FieldValue {
+/** What a member of a record, as JSON.parse gives it, is as a dimension. */
+export function fieldValue(value: unknown): FieldValue {
   if (value === undefined || value === null || value === '') return { kind: 'absent' };
   if (typeof value !== 'string') return { kind: 'other' };
   const usable = fitsUtf8(value, CLICK_LIMITS.dimensionBytesMax) && isSafeText(value);
