@@ -1,17 +1,19 @@
 /**
  * The benchmarks by name. `npm run bench -- [stream|count|profile|ids|freshness]… [--json FILE]`, all of
- * them by default; see docs/explanation/performance.md for what they measure.
+ * these by default; see docs/explanation/performance.md for what they measure. `generations` chose a
+ * layout (docs/decisions/0008); it takes minutes and gigabytes, and runs only where it is named.
  */
 import { parseArgs } from 'node:util';
 import { benchCount } from './count.js';
 import { benchFreshness } from './freshness/main.js';
+import { benchGenerations } from './generation-layout/main.js';
 import { benchIds } from './ids.js';
 import { benchProfile } from './profile/main.js';
 import { benchStream } from './stream/main.js';
 import { machine, printReport, writeJson } from './support/report.js';
 import type { Report } from './support/report.js';
 
-const USAGE = `Usage: npm run bench -- [stream|count|profile|ids|freshness]... [options]
+const USAGE = `Usage: npm run bench -- [stream|count|profile|ids|freshness|generations]... [options]
   --json FILE    write everything that was measured
   --clicks N     clicks of stream, count and profile (default 1500000)
   --rounds N     rounds of stream (default 3)
@@ -31,16 +33,18 @@ const { values, positionals } = parseArgs({
 });
 
 const clicks = Number(values.clicks);
-const BENCHMARKS: Readonly<Record<string, () => Promise<Report>>> = {
+const BENCHMARKS: Readonly<Record<string, () => Promise<Report | readonly Report[]>>> = {
   stream: () => benchStream({ clicks, rounds: Number(values.rounds) }),
   count: () => benchCount({ clicks }),
   profile: () => benchProfile({ clicks }),
   ids: benchIds,
   freshness: () => benchFreshness({ rate: Number(values.rate), seconds: Number(values.seconds) }),
+  generations: benchGenerations,
 };
+const BY_DEFAULT = Object.keys(BENCHMARKS).filter((name) => name !== 'generations');
 
 async function main(): Promise<void> {
-  const names = positionals.length > 0 ? positionals : Object.keys(BENCHMARKS);
+  const names = positionals.length > 0 ? positionals : BY_DEFAULT;
   const unknown = names.find((name) => BENCHMARKS[name] === undefined);
   if (values.help || unknown !== undefined) {
     console.error(unknown === undefined ? USAGE : `no benchmark ${unknown}\n${USAGE}`);
@@ -51,9 +55,10 @@ async function main(): Promise<void> {
   console.log(`machine: ${JSON.stringify(before)}`);
   const reports: Report[] = [];
   for (const name of names) {
-    const report = await BENCHMARKS[name]!();
-    printReport(report);
-    reports.push(report);
+    for (const report of [await BENCHMARKS[name]!()].flat()) {
+      printReport(report);
+      reports.push(report);
+    }
   }
   console.log(`\nload average at the end: ${String(machine()['loadAverage'])}`);
   if (values.json !== undefined) writeJson(values.json, before, reports);
