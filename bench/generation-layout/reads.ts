@@ -16,9 +16,18 @@ export interface ReadFigures {
   readonly question: Question['name'];
   /** Per way of asking: medians of EXPLAIN ANALYZE's planning and execution time. */
   readonly ways: Readonly<Record<Way, { planMs: number; runMs: number }>>;
-  /** The statement as a named prepared one with parameters: client wall and backend CPU. */
-  readonly prepared: { readonly wallMs: number; readonly cpuMs: number };
+  /** The statement as a named prepared one with parameters, as the server plans it by itself. */
+  readonly prepared: PreparedFigures;
+  /** The same with one generic plan. */
+  readonly generic: PreparedFigures;
   readonly answers: string;
+}
+
+export interface PreparedFigures {
+  /** Of the client. */
+  readonly wallMs: number;
+  /** Of the backend. */
+  readonly cpuMs: number;
 }
 
 export async function measureReads(
@@ -45,9 +54,10 @@ export async function measureReads(
       answers.push(await answer(client, sqlOf(layout, way, ask(3))));
     }
     if (new Set(answers).size !== 1) throw new Error(`${layout.name}: ${answers.join(' <> ')}`);
-    const prepared = await measurePrepared(client, pid, layout, ask);
+    const prepared = await measurePrepared(client, pid, layout, ask, 'auto');
+    const generic = await measurePrepared(client, pid, layout, ask, 'force_generic_plan');
     const figures = ways as Record<Way, { planMs: number; runMs: number }>;
-    out.push({ question: ask(0).name, ways: figures, prepared, answers: answers[0]! });
+    out.push({ question: ask(0).name, ways: figures, prepared, generic, answers: answers[0]! });
   }
   await client.end();
   return out;
@@ -70,13 +80,16 @@ async function measurePrepared(
   pid: number,
   layout: Layout,
   ask: (k: number) => Question,
-): Promise<{ wallMs: number; cpuMs: number }> {
+  mode: 'auto' | 'force_generic_plan',
+): Promise<PreparedFigures> {
+  await client.query(`set plan_cache_mode = ${mode}`);
   const top = ask(0).adId === undefined;
   const text = statement(layout, ask(0), { from: '$1', to: '$2', ad: '$3' });
   const wall: number[] = [];
   const cpu: number[] = [];
   for (let k = 0; k < PREPARED_WARM_UP + READS; k++) {
-    const { name, fromMs, toMs, adId } = ask(k);
+    const { name: question, fromMs, toMs, adId } = ask(k);
+    const name = `${question} ${mode}`;
     const values = [new Date(fromMs), new Date(toMs), ...(top ? [] : [adId])];
     const cpuBefore = backendCpuMs(pid);
     const begin = performance.now();
@@ -85,5 +98,6 @@ async function measurePrepared(
     wall.push(performance.now() - begin);
     cpu.push(backendCpuMs(pid) - cpuBefore);
   }
+  await client.query('set plan_cache_mode = auto');
   return { wallMs: median(wall), cpuMs: median(cpu) };
 }

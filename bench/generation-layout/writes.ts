@@ -104,9 +104,10 @@ export interface Size {
 export async function measureSize(postgres: OwnPostgres): Promise<Size> {
   const { client } = await session(postgres);
   const { rows } = await client.query<{ heap: number; index: number; n: number }>(
-    `select sum(pg_table_size(relid))::float8 / 1e6 as heap, count(*)::int as n,
-            sum(pg_indexes_size(relid))::float8 / 1e6 as index
-       from pg_partition_tree('generation_cells') where isleaf`,
+    `select sum(pg_table_size(oid))::float8 / 1e6 as heap, count(*)::int as n,
+            sum(pg_indexes_size(oid))::float8 / 1e6 as index
+       from pg_class where relkind = 'r' and (oid = 'generation_cells'::regclass or
+            oid in (select inhrelid from pg_inherits where inhparent = 'generation_cells'::regclass))`,
   );
   await client.end();
   return { heapMb: rows[0]!.heap, indexMb: rows[0]!.index, relations: rows[0]!.n };
