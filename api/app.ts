@@ -5,7 +5,9 @@ import type pg from 'pg';
 import type { Migration } from '../store/migrate.js';
 import { measure } from './metrics.js';
 import { sendProblem, unknownRoute } from './problem.js';
+import type { VerifyCell } from './answers/explain.js';
 import { aggregatedCountRoute } from './routes/aggregated-count.js';
+import { explainRoute } from './routes/explain.js';
 import { healthLiveRoute } from './routes/health-live.js';
 import { healthReadyRoute } from './routes/health-ready.js';
 import { hoursRoute } from './routes/hours.js';
@@ -20,13 +22,15 @@ export interface ApiParts {
   readonly migrations: readonly Migration[];
   /** Left out: nothing is logged. */
   readonly log?: FastifyBaseLogger;
+  /** Computes a cell again from the lake; left out: `verify` is refused. */
+  readonly verifyCell?: VerifyCell;
 }
 
 /** An ad_id of 1,024 bytes is 3,072 characters percent-encoded; longer ones get a clear refusal. */
 const PARAM_CHARACTERS_MAX = 8 * 1024;
 
 /** The query service: all routes on one pool, not listening yet. The pool stays the caller's. */
-export async function createApi({ pool, migrations, log }: ApiParts): Promise<Api> {
+export async function createApi({ pool, migrations, log, verifyCell }: ApiParts): Promise<Api> {
   const api = Fastify({
     ...(log === undefined ? {} : { loggerInstance: log }),
     // Requests are counted in the metrics; the log is for what went wrong.
@@ -52,6 +56,7 @@ export async function createApi({ pool, migrations, log }: ApiParts): Promise<Ap
 
   aggregatedCountRoute(api, pool);
   popularAdsRoute(api, pool);
+  explainRoute(api, pool, verifyCell);
   hoursRoute(api, pool);
   healthLiveRoute(api);
   healthReadyRoute(api, pool, migrations);
