@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HOUR_MS } from '../../core/time.js';
 import { bucketOf } from '../../core/lake-file.js';
-import { DEFAULT_RULE_SET, hashRuleSet, ruleSetBody } from '../../core/rules/rule-set.js';
+import { DEFAULT_RULE_SET, hashRuleSet } from '../../core/rules/rule-set.js';
 import { publish } from '../../store/publish/publish.js';
 import { openSession } from '../../store/session.js';
 import { seedGeneration } from '../support/generations.js';
