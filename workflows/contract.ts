@@ -13,6 +13,8 @@ export type HourText = string;
 
 export interface CutHourInput {
   readonly hour: HourText;
+  /** Also an hour that is not over: its coming clicks will be late. */
+  readonly early?: boolean;
 }
 
 /** One partition of a cut. */

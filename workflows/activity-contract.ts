@@ -1,0 +1,142 @@
+import type {
+  CutChoice,
+  CutEntryText,
+  CutHourResult,
+  HourText,
+  PublishRangeInput,
+  PublishRangeResult,
+  ReconcileHourInput,
+  ReconcileHourResult,
+} from './contract.js';
+
+/**
+ * The activities, as workflows call them: references and small summaries only, never rows (a payload
+ * may have 2 MB). Each is idempotent: Temporal may run it again after it took effect.
+ */
+export interface Activities {
+  /** Where the log ends now. */
+  logEnds(): Promise<readonly CutEntryText[]>;
+  /** Returns once the stream has committed up to the ends; before that it fails with not_ready. */
+  awaitStream(ends: readonly CutEntryText[]): Promise<void>;
+  /** Cuts one hour; one that was cut keeps its cut. */
+  cutHour(input: { readonly hour: HourText }): Promise<CutHourResult>;
+  /** Cuts those of the hours that are not cut; how many that were. */
+  cutHours(input: { readonly hours: readonly HourText[] }): Promise<number>;
+  /** What the hours are now, in order. */
+  lookAtHours(input: { readonly hours: readonly HourText[] }): Promise<readonly HourFacts[]>;
+  /** What a recompute is a function of, and the generation of it that there is already. */
+  resolveInputs(input: ResolveInput): Promise<Resolved>;
+  /** Returns once the archive covers the cut; before that it fails with not_ready. */
+  awaitArchive(inputs: ResolvedInputs): Promise<void>;
+  /** The tasks of a recompute, each with its files. */
+  planTasks(inputs: ResolvedInputs): Promise<TaskPlan>;
+  /** Diffs a generation against what is counted live or served, and decides. */
+  reconcileHour(input: ReconcileHourInput): Promise<ReconcileHourResult>;
+  /** SHA-256 over what a publication would change, for approval. */
+  hashPlan(plan: readonly PlanLine[]): Promise<string>;
+  /** One entry of the ledger; asked again with the same step, the first entry is the answer. */
+  publish(input: PublishStep): Promise<PublishRangeResult>;
+  /** Hours that are due. */
+  dueWork(range: { readonly from?: HourText; readonly to?: HourText }): Promise<DueHours>;
+  /** Removes scratch objects of a finished attempt. */
+  removeScratch(input: { readonly keys: readonly string[] }): Promise<void>;
+  /** Removes what finished or killed attempts left, and generations past their retention. */
+  sweep(): Promise<SweepResult>;
+}
+
+/** The activities that need a core and memory; they have a queue of their own. */
+export interface TaskActivities {
+  /** Counts the clicks of one task into a scratch object of cells. */
+  aggregateTask(input: AggregateInput): Promise<TaskResult>;
+  /** Loads the cells of all tasks as one generation. */
+  loadGeneration(input: LoadInput): Promise<LoadResult>;
+}
+
+/** An hour as a replay has to know it. */
+export interface HourFacts {
+  readonly hour: HourText;
+  readonly cut: boolean;
+  /** Newest revision; 0: counted live. */
+  readonly revision: number;
+  readonly servedGeneration: number | null;
+  readonly held: boolean;
+  readonly latePending: number;
+}
+
+export interface ResolveInput {
+  readonly hour: HourText;
+  readonly cut: CutChoice;
+  readonly rules?: string;
+}
+
+export interface ResolvedInputs {
+  readonly hour: HourText;
+  /** Hash of the rule set. */
+  readonly ruleSet: string;
+  readonly cut: readonly CutEntryText[];
+}
+
+export interface Resolved {
+  readonly inputs: ResolvedInputs;
+  readonly existing: LoadResult | null;
+}
+
+export interface TaskPlan {
+  readonly tasks: readonly {
+    /** Numbers of files in the manifest. */
+    readonly fileIds: readonly number[];
+    readonly rows: number;
+    readonly bytes: number;
+  }[];
+}
+
+export interface AggregateInput {
+  readonly inputs: ResolvedInputs;
+  readonly fileIds: readonly number[];
+}
+
+export interface TaskResult {
+  readonly cells: { key: string; bytes: number; sha256: string; rows: number };
+  /** Per event minute, 60 numbers each. */
+  readonly flow: Readonly<Record<'received' | 'counted' | 'duplicate' | 'filtered', number[]>>;
+  readonly rowsRead: number;
+}
+
+export interface LoadInput {
+  readonly inputs: ResolvedInputs;
+  readonly fileIds: readonly number[];
+  readonly tasks: readonly TaskResult[];
+}
+
+export interface LoadResult {
+  readonly generation: number;
+  readonly checksum: string;
+  readonly clicks: number;
+  readonly cells: number;
+  readonly existed: boolean;
+}
+
+/** One hour of a plan: what approval is given for. */
+export interface PlanLine {
+  readonly hour: HourText;
+  readonly expectedRevision: number;
+  readonly checksum: string;
+  readonly ruleSet: string;
+  readonly unchanged: boolean;
+}
+
+export interface PublishStep extends PublishRangeInput {
+  /** Name of the step within its run: with the ids of the run it names the request. */
+  readonly step: string;
+}
+
+export interface DueHours {
+  readonly toCut: readonly HourText[];
+  readonly toRecompute: readonly HourText[];
+  readonly toExamine: readonly HourText[];
+}
+
+export interface SweepResult {
+  readonly scratchRemoved: number;
+  readonly generationsCollected: number;
+}

@@ -1,0 +1,72 @@
+import { condition, defineUpdate, setHandler } from '@temporalio/workflow';
+import { APPROVE_UPDATE, REJECT_UPDATE } from './contract.js';
+import type { ApproveInput, RejectInput } from './contract.js';
+import { refuse } from './failures.js';
+import type { Run } from './run.js';
+
+/** A person's decision over a plan. */
+export class Approval {
+  #awaited: string | null = null;
+  #decision: { readonly approved: boolean; readonly by: string; readonly why: string } | undefined;
+
+  /** Takes updates from now on; they are refused while no plan waits. */
+  constructor() {
+    setHandler(
+      defineUpdate<string, [ApproveInput]>(APPROVE_UPDATE),
+      ({ hash, actor }) => {
+        this.#decision = { approved: true, by: actor ?? 'unknown', why: '' };
+        return `approved ${hash}`;
+      },
+      {
+        validator: (input: ApproveInput | undefined) => {
+          this.#assertAwaited();
+          if (input?.hash === this.#awaited) return;
+          throw refuse(
+            'approval_stale',
+            `the plan is ${this.#awaited ?? ''}, not ${String(input?.hash)}`,
+            'look at the plan again, and approve the hash that the progress shows',
+          );
+        },
+        description: 'Publish the plan: {"hash": "as the progress shows", "actor": "who"}.',
+      },
+    );
+    setHandler(
+      defineUpdate<string, [RejectInput]>(REJECT_UPDATE),
+      (input: RejectInput | undefined) => {
+        const { actor = 'unknown', reason = 'no reason given' } = input ?? {};
+        this.#decision = { approved: false, by: actor, why: reason };
+        return 'rejected';
+      },
+      {
+        validator: (_input: RejectInput | undefined) => {
+          this.#assertAwaited();
+        },
+        description: 'Publish nothing: {"actor": "who", "reason": "why"}.',
+      },
+    );
+  }
+
+  /**
+   * Waits until the plan is approved, and says by whom. A rejection, and nobody's answer in time,
+   * end the run: nothing is published unless somebody said so.
+   */
+  async of(hash: string, timeoutMs: number, run: Run): Promise<string> {
+    this.#awaited = hash;
+    run.show({ stage: 'approval', awaitsApproval: hash });
+    await condition(() => this.#decision !== undefined, timeoutMs);
+    this.#awaited = null;
+    run.show({ awaitsApproval: null });
+    const decision = this.#decision;
+    if (decision === undefined) {
+      throw refuse('conflict', `nobody approved the plan ${hash} in time: nothing was published`);
+    }
+    const { approved, by, why } = decision;
+    if (!approved) throw refuse('conflict', `${by} rejected the plan: ${why}`);
+    return by;
+  }
+
+  #assertAwaited(): void {
+    if (this.#awaited !== null && this.#decision === undefined) return;
+    throw refuse('conflict', 'no plan waits for approval', 'the progress shows when one does');
+  }
+}

@@ -1,0 +1,60 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ParentClosePolicy, sleep, startChild, workflowInfo } from '@temporalio/workflow';
+import type { ChildWorkflowHandle } from '@temporalio/workflow';
+import { PAUSE_SIGNAL } from './contract.js';
+import type { RecomputeHourInput, RecomputeHourResult } from './contract.js';
+import { comparedHour } from './decide.js';
+import type { ComparedHour } from './decide.js';
+import { long } from './proxies.js';
+import { recomputeHour } from './recompute-hour.js';
+import type { Run } from './run.js';
+import { recomputeHourStart } from './start-options.js';
+
+type Recompute = ChildWorkflowHandle<typeof recomputeHour>;
+
+/** Recomputes an hour in a child workflow, then compares it: one hour of a replay or settlement. */
+export async function compareHour(run: Run, input: RecomputeHourInput): Promise<ComparedHour> {
+  const recomputed = await recompute(run, input);
+  run.did({ rows: recomputed.rowsRead });
+  const { hour, generation } = recomputed;
+  const summary = `diff of ${hour}, generation ${String(generation)}`;
+  const reconciled = await long.reconcileHour.executeWithOptions({ summary }, [
+    { hour, generation },
+  ]);
+  run.drift(reconciled.drift);
+  run.did({ hours: 1 });
+  return comparedHour(recomputed, reconciled);
+}
+
+async function recompute(run: Run, input: RecomputeHourInput): Promise<RecomputeHourResult> {
+  const child = await startRecompute(input);
+  const open = { signal: (name: string) => child.signal(name) };
+  run.children.add(open);
+  try {
+    // A pause that came while it was being started has not reached it.
+    if (run.paused) await child.signal(PAUSE_SIGNAL).catch(() => undefined);
+    return await child.result();
+  } finally {
+    run.children.delete(open);
+  }
+}
+
+/** The id is a lock: while somebody else recomputes the hour, this waits for its turn. */
+async function startRecompute(input: RecomputeHourInput): Promise<Recompute> {
+  const { workflowId, staticSummary, staticDetails } = recomputeHourStart(input);
+  for (let waitMs = 1_000; ; waitMs = Math.min(2 * waitMs, 30_000)) {
+    try {
+      return await startChild(recomputeHour, {
+        workflowId,
+        taskQueue: workflowInfo().taskQueue,
+        args: [input],
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        staticSummary,
+        staticDetails,
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      await sleep(waitMs, { summary: `${workflowId} is at work` });
+    }
+  }
+}

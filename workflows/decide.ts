@@ -1,0 +1,74 @@
+import type { HourFacts, PlanLine } from './activity-contract.js';
+import type {
+  CutChoice,
+  HourText,
+  PublishHour,
+  RecomputeHourResult,
+  ReconcileHourResult,
+} from './contract.js';
+
+/** An hour that was computed and compared: what a publication is decided from. */
+export type ComparedHour = Pick<RecomputeHourResult, 'checksum' | 'ruleSet'> & ReconcileHourResult;
+
+/** The cut at which a replay counts an hour: nothing that is served or recorded late is lost. */
+export function replayCut(facts: Pick<HourFacts, 'latePending' | 'revision'>): CutChoice {
+  if (facts.latePending > 0) return 'late';
+  return facts.revision > 0 ? 'served' : 'hour';
+}
+
+/** Puts the two results of an hour together. */
+export function comparedHour(
+  { checksum, ruleSet }: RecomputeHourResult,
+  reconciled: ReconcileHourResult,
+): ComparedHour {
+  return { ...reconciled, checksum, ruleSet };
+}
+
+export interface Decided {
+  readonly publish: readonly PublishHour[];
+  readonly confirm: readonly PublishHour[];
+  readonly held: readonly HourText[];
+}
+
+/**
+ * What happens to compared hours. The same cells as those that serve are a confirmation, unless it
+ * is the very generation that serves; an hour that policy holds is published only if approved.
+ */
+export function decide(hours: readonly ComparedHour[], approved: boolean): Decided {
+  const publish: PublishHour[] = [];
+  const confirm: PublishHour[] = [];
+  const held: HourText[] = [];
+  for (const one of hours) {
+    const { hour, generation, served, revision: expectedRevision, reconciliation } = one;
+    if (served === generation) continue;
+    if (one.unchanged && served !== null) {
+      const examinedBy = generation;
+      confirm.push({ hour, generation: served, expectedRevision, reconciliation, examinedBy });
+    } else if (one.decision === 'hold' && !approved) held.push(hour);
+    else publish.push({ hour, generation, expectedRevision, reconciliation });
+  }
+  return { publish, confirm, held };
+}
+
+/** The lines of a plan, by hour: what an approval is given for. */
+export function planLines(hours: readonly ComparedHour[]): PlanLine[] {
+  return [...hours]
+    .sort((a, b) => Number(a.hour > b.hour) - Number(a.hour < b.hour))
+    .map(({ hour, revision, checksum, ruleSet, unchanged }) => ({
+      hour,
+      expectedRevision: revision,
+      checksum,
+      ruleSet,
+      unchanged,
+    }));
+}
+
+/** The largest drift; 0 without hours. */
+export function largestDrift(hours: readonly ComparedHour[]): number {
+  return hours.reduce((max, { drift }) => Math.max(max, drift), 0);
+}
+
+/** Cells that differ, over all hours. */
+export function cellsDiffer(hours: readonly ComparedHour[]): number {
+  return hours.reduce((sum, hour) => sum + hour.cellsDiffer, 0);
+}

@@ -1,0 +1,54 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { ActivityInterfaceFor } from '@temporalio/workflow';
+import type { Activities, TaskActivities } from './activity-contract.js';
+import { TASK_QUEUE } from './contract.js';
+
+/**
+ * How activities are called, by profile. Passing trouble (Postgres away, a lost worker) is retried
+ * until `scheduleToCloseTimeout`; what would fail again for ever says so itself (non-retryable).
+ */
+const PASSING = {
+  initialInterval: '500ms',
+  backoffCoefficient: 2,
+  maximumInterval: '15s',
+} as const;
+
+/** Short questions and steps in Postgres. */
+export const short = proxyActivities<Activities>({
+  startToCloseTimeout: '60s',
+  scheduleToCloseTimeout: '30m',
+  retry: PASSING,
+});
+
+/** A diff of a whole hour, and the sweep: minutes, with a sign of life. */
+export const long = proxyActivities<Activities>({
+  startToCloseTimeout: '15m',
+  heartbeatTimeout: '20s',
+  scheduleToCloseTimeout: '1h',
+  retry: PASSING,
+});
+
+/** Heavy tasks, on the queue whose workers take only as many as they have room for. */
+export const heavy = proxyActivities<TaskActivities>({
+  taskQueue: TASK_QUEUE,
+  startToCloseTimeout: '2h',
+  heartbeatTimeout: '20s',
+  scheduleToCloseTimeout: '12h',
+  retry: PASSING,
+});
+
+/** Tidying up: what it leaves, the next sweep takes. */
+export const tidy = proxyActivities<Activities>({
+  startToCloseTimeout: '5m',
+  heartbeatTimeout: '20s',
+  retry: { ...PASSING, maximumAttempts: 3 },
+});
+
+/** Asks again and again, holding no worker in between, until it is so or the time is over. */
+export function waiting(timeoutMs: number): ActivityInterfaceFor<Activities> {
+  return proxyActivities<Activities>({
+    startToCloseTimeout: '30s',
+    scheduleToCloseTimeout: timeoutMs,
+    retry: { initialInterval: '1s', backoffCoefficient: 1.2, maximumInterval: '5s' },
+  });
+}
