@@ -16,6 +16,7 @@ create table generations (
   filtered    bigint[] not null,
   built_by    text not null,                        -- workflow that built it
   built_at    timestamptz not null default clock_timestamp(),
+  loaded_at   timestamptz not null default clock_timestamp(),  -- when its cells came in (again)
   collected_at timestamptz                          -- its cells were removed by retention; null: they are here
 );
 create index generations_by_hour on generations (hour, id);
