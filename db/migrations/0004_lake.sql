@@ -82,3 +82,11 @@ create table archive_flow (
   received integer[] not null,
   primary key (hour, slot)
 ) with (fillfactor = 60);
+
+-- Up to where somebody waits for the archive: it commits early when it has read that far. Cuts of
+-- hours are waited for in any case.
+create table archive_wanted (
+  slot        integer primary key references stream_progress (slot),
+  next_offset bigint not null
+);
+create index hour_cuts_by_slot on hour_cuts (slot, next_offset);

@@ -82,6 +82,20 @@ export async function archiveCoverage(client: pg.ClientBase, cut: Cut): Promise<
   return { reached: behind.length === 0, behind, losses };
 }
 
+/** Asks the archive to commit as soon as it has read up to the cut, instead of in its own time. */
+export async function wantArchived(client: pg.ClientBase, cut: Cut): Promise<void> {
+  await client.query(
+    `insert into archive_wanted as w (slot, next_offset)
+     select p.slot, c.next_offset
+       from unnest($1::text[], $2::int[], $3::bigint[]) as c (topic, partition, next_offset)
+       join stream_progress p on p.topic = c.topic and p.partition = c.partition
+      order by p.slot
+     on conflict (slot) do update set next_offset = excluded.next_offset
+      where w.next_offset < excluded.next_offset`,
+    columnsOf(cut),
+  );
+}
+
 async function partitionsBehind(client: pg.ClientBase, cut: Cut): Promise<ArchiveBehind[]> {
   const { rows } = await client.query<Record<string, string | number>>(
     `select c.topic, c.partition, coalesce(a.next_offset, 0) as next_offset,

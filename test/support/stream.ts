@@ -146,6 +146,8 @@ export function cellDifferences(actual: Cells, expected: Cells): string[] {
 export interface LoggedRecord {
   readonly partition: number;
   readonly offset: number;
+  /** The broker's append time. */
+  readonly appendMs: number;
   readonly value: Buffer | null;
 }
 
@@ -175,10 +177,12 @@ export async function eachRecord(
     await consumer.run({
       autoCommit: false,
       eachBatch: ({ batch }) => {
-        for (const { offset, value } of batch.messages) {
-          if (Number(offset) < next.get(batch.partition)!) continue;
-          onRecord({ partition: batch.partition, offset: Number(offset), value });
-          next.set(batch.partition, Number(offset) + 1);
+        const { partition } = batch;
+        for (const { offset: text, timestamp, value } of batch.messages) {
+          const offset = Number(text);
+          if (offset < next.get(partition)!) continue;
+          onRecord({ partition, offset, appendMs: Number(timestamp), value });
+          next.set(partition, offset + 1);
         }
         return Promise.resolve();
       },
