@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { TruecountError } from '../core/errors.js';
 import type { Migration } from '../store/migrate.js';
 import { openReadPool } from '../store/read/connection.js';
+import type { VerifyCell } from './answers/explain.js';
 import { createApi } from './app.js';
 
 /** What the API takes from the configuration; the resolved settings of the runtime fit. */
@@ -26,12 +27,14 @@ const CONNECT_TIMEOUT_MS = 3_000;
 
 /**
  * Starts the query service. It starts without Postgres too, and answers 503 until it is there.
+ * Without `verifyCell` it explains numbers, but refuses to verify them.
  * @throws TruecountError `invalid_config` without an address of Postgres, `conflict` where the port
  * is taken
  */
 export async function startApi(
   settings: ApiSettings,
   migrations: readonly Migration[],
+  verifyCell?: VerifyCell,
 ): Promise<RunningApi> {
   if (settings.postgresUrl === undefined) {
     throw new TruecountError('invalid_config', 'the API needs the address of Postgres', {
@@ -51,7 +54,12 @@ export async function startApi(
       log.warn({ err: error }, 'an idle connection to Postgres broke');
     },
   );
-  const api = await createApi({ pool, migrations, log });
+  const api = await createApi({
+    pool,
+    migrations,
+    log,
+    ...(verifyCell === undefined ? {} : { verifyCell }),
+  });
   const { host, port } = settings.api;
   const url = await api.listen({ host, port }).catch(async (cause: unknown) => {
     await api.close();

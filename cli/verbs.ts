@@ -64,6 +64,11 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./verbs/query.js'),
   },
   {
+    name: 'explain',
+    summary: 'where the number of one ad and minute comes from',
+    load: () => import('./verbs/explain.js'),
+  },
+  {
     name: 'hours',
     summary: 'state, rule set, cut and late clicks of each hour',
     load: () => import('./verbs/hours.js'),

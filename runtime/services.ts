@@ -75,7 +75,8 @@ async function runStream(config: Config, log: Logger): Promise<RunningService> {
 
 async function runApi(config: Config): Promise<RunningService> {
   const { startApi } = await import('../api/service.js');
-  const api = await startApi(config, releaseMigrations());
+  const { oneAtATime } = await import('./verify-cell.js');
+  const api = await startApi(config, releaseMigrations(), oneAtATime(config));
   let ended = (): void => undefined;
   const done = new Promise<void>((resolve) => (ended = resolve));
   return {

@@ -23,6 +23,7 @@ export interface ExplainAsked {
 
 /** Computes a cell again from the files of its explanation. */
 export type VerifyCell = (
+  reader: Reader,
   explanation: CellExplanation,
   clicksMax: number,
 ) => Promise<CellVerification>;
@@ -177,7 +178,7 @@ export async function answerExplain(
       hint: 'npx truecount explain AD MINUTE --verify',
     });
   }
-  const result = await verifyCell(found, clicksMax);
+  const result = await verifyCell(reader, found, clicksMax);
   return {
     ...document,
     verification: {

@@ -8,13 +8,13 @@ import type { RuleSet } from '../../core/rules/rule-set.js';
 import { HOUR_MS, MINUTE_MS, hourOf } from '../../core/time.js';
 import { CLICK_COLUMNS, FIELD_COLUMNS } from '../../lake/columns.js';
 import type { EngineLimits } from '../task.js';
-import { checkFooter, type LocalFile } from './footer.js';
-import { DuckSession, sqlText, toNumber } from './session.js';
+import { withCheckedFiles, type CheckedFilesOptions } from './footer.js';
+import { sqlText, toNumber, type DuckSession } from './session.js';
 
 /** What one cell is computed from. */
 export interface CellSources {
   /** Files of clicks whose bytes are those of the manifest. */
-  readonly files: readonly LocalFile[];
+  readonly files: CheckedFilesOptions['files'];
   /** Records below it count. */
   readonly cut: Cut;
   /** The cut of the hour: clicks at or above it were late; null: the hour is not cut. */
@@ -39,12 +39,10 @@ export async function recomputeCell(
   if (files.length === 0 || cut.length === 0) {
     return { flow: flowOf([], ruleSet, cell.filter), clicks: [] };
   }
-  const { memoryMb, threads, rowsPerFileMax } = limits;
-  const readPaths = files.map(({ path }) => path);
-  const session = await DuckSession.open({ memoryMb, threads, readPaths, scratchDir });
-  try {
-    for (const file of files) await checkFooter(session, file, CLICK_COLUMNS, rowsPerFileMax);
-    const name = fieldOfFilter(ruleSet, cell.filter);
+  const name = fieldOfFilter(ruleSet, cell.filter);
+  const rowsMax = limits.rowsPerFileMax;
+  const checked = { files, columns: CLICK_COLUMNS, limits, scratchDir, rowsMax };
+  return withCheckedFiles(checked, async (session) => {
     await session.rows(recordsSql(cell, sources, name), [cell.adId]);
     const groups = await readGroups(session, name);
     const kinds = groups
@@ -52,9 +50,7 @@ export async function recomputeCell(
       .map(({ kind }) => kind);
     const clicks = clicksMax === 0 ? [] : await readClicks(session, [...new Set(kinds)], clicksMax);
     return { flow: flowOf(groups, ruleSet, cell.filter), clicks };
-  } finally {
-    session.close();
-  }
+  });
 }
 
 /**

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { recomputeCell } from '../../batch/duckdb/explain.js';
-import type { LocalFile } from '../../batch/duckdb/footer.js';
+import type { CheckedFilesOptions } from '../../batch/duckdb/footer.js';
 import { sqlText } from '../../batch/duckdb/session.js';
 import { shredClick } from '../../core/click/shred.js';
 import { cellKey, countClicks, type LogRecord } from '../../core/count.js';
@@ -31,7 +31,7 @@ afterAll(() => {
 let files = 0;
 
 /** Clicks as the archive keeps them, in a file of this test. */
-async function fileOf(records: readonly LogRecord[]): Promise<LocalFile[]> {
+async function fileOf(records: readonly LogRecord[]): Promise<CheckedFilesOptions['files']> {
   const rows = records.flatMap((record) => {
     const click = shredClick(record.value, record.appendMs);
     if (click.kind === 'rejected') return [];
@@ -75,9 +75,19 @@ const clicks = fc.array(
   { maxLength: 30 },
 );
 
-function logOf(list: readonly (typeof clicks extends fc.Arbitrary<(infer C)[]> ? C : never)[]) {
+interface TestClick {
+  readonly partition: number;
+  readonly ad: string;
+  readonly id: string;
+  readonly minute: number;
+  readonly country: unknown;
+  readonly campaign: unknown;
+  readonly appendedAfterMs: number;
+}
+
+function logOf(list: readonly TestClick[]): LogRecord[] {
   const next = [0, 0];
-  return list.map((click): LogRecord => {
+  return list.map((click) => {
     const { partition, ad, id, minute } = click;
     const timestamp = HOUR_MS + minute * MINUTE_MS;
     const fields = { country: click.country, 'camp"aign': click.campaign };
