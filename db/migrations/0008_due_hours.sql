@@ -1,0 +1,37 @@
+-- Which hours are due for what: one place for readers and for the schedule.
+
+-- The last hour that is due to be cut at an instant: those that start at or before it are, and are cut
+-- unless they have been. Null: none is. Due means that the watermark has passed the hour's end by the
+-- grace; or that every partition is owned and read to its end and the clock is past the end by grace
+-- and idle timeout (then no watermark need come).
+create function hours_due_until(as_of_time timestamptz default now()) returns timestamptz
+language sql stable
+begin atomic
+  select greatest(
+           to_timestamp((global_watermark_ms(as_of_time) - s.grace_ms) / 1000.0),
+           case when at_end.all_read then
+             as_of_time - (s.grace_ms + s.idle_timeout_ms) * interval '1 millisecond' end
+         ) - interval '1 hour'
+    from reading_settings s
+   cross join (
+     select coalesce(bool_and(w.owned and p.at_end_since is not null), false) as all_read
+       from partition_watermarks(as_of_time) w join stream_progress p using (slot)
+   ) at_end;
+end;
+
+-- Up to where the late clicks of a generation's hour have been examined at a publication, per slot: the
+-- generation's own cut and those of its confirmations (is_late_pending says the same of one click).
+create function examined_offset(of_generation bigint, at_publication bigint, of_slot integer)
+returns bigint
+language sql stable
+return coalesce((select max(e.next_offset) from examined_cuts e
+                  where e.generation = of_generation and e.publication <= at_publication
+                    and e.slot = of_slot), 0);
+
+-- When the flush committed that wrote what the stream knows of an offset: late clicks have no time of
+-- their own. Flushes of a slot follow each other without a gap.
+create function flushed_at(of_slot integer, at_offset bigint) returns timestamptz
+language sql stable
+return (select f.committed_at from flushes f
+         where f.slot = of_slot and f.from_offset <= at_offset
+         order by f.from_offset desc limit 1);
