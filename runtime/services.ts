@@ -17,13 +17,14 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-export type ServiceName = 'stream' | 'api';
+export type ServiceName = 'stream' | 'archive' | 'api';
 
 type Start = (config: Config, log: Logger) => Promise<RunningService>;
 
 /** How each service is put together. What it needs is loaded only when it is the one to run. */
 export const SERVICES: Readonly<Record<ServiceName, Start>> = {
   stream: runStream,
+  archive: async (config, log) => (await import('./archive-service.js')).runArchive(config, log),
   api: runApi,
 };
 

@@ -7,6 +7,7 @@ import { loadConfig, type Config, type ConfigInputs } from './config.js';
 import { prepareDatabase } from './database.js';
 import { asEnvironment } from './describe-config.js';
 import { packageFile } from './package-root.js';
+import type { ServiceName } from './services.js';
 import type { Log, Running } from './stack/component.js';
 import { componentDir, componentsToStart } from './stack/components.js';
 import { freePort } from './stack/ports.js';
@@ -116,10 +117,10 @@ export class Supervisor {
     const workers = Array.from({ length: this.#config.stream.workers }, (_, i) =>
       this.#service(`stream-${String(i + 1)}`, 'stream', env),
     );
-    return [...workers, this.#service('api', 'api', env)];
+    return [...workers, this.#service('archive', 'archive', env), this.#service('api', 'api', env)];
   }
 
-  #service(name: string, service: 'stream' | 'api', env: NodeJS.ProcessEnv): ChildService {
+  #service(name: string, service: ServiceName, env: NodeJS.ProcessEnv): ChildService {
     return new ChildService({
       name,
       service,
