@@ -1,3 +1,4 @@
+import { archiveStandings, type ArchiveStanding } from '../store/archive/standing.js';
 import { readHourCounts } from '../store/read/hour-counts.js';
 import { readPartitions, type PartitionAnswer } from '../store/read/partitions.js';
 import type { LoadedConfig } from './config.js';
@@ -32,9 +33,11 @@ export interface Status {
   readonly health: readonly Health[];
   /** Records on the log that are not committed, over all partitions; null if it can't be known. */
   readonly lag: number | null;
+  /** Records on the log that are not in the lake. */
+  readonly archive_lag: number | null;
   readonly watermark: string | null;
   /** How many hours are in which state; null if Postgres does not answer. */
-  readonly hours: Readonly<Record<'open' | 'provisional' | 'cut', number>> | null;
+  readonly hours: Readonly<Record<'open' | 'provisional' | 'cut' | 'final', number>> | null;
 }
 
 /** Endpoints, health, lag and hours by state. It throws for nothing that is down: it reports it. */
@@ -62,47 +65,57 @@ export async function readStatus(loaded: LoadedConfig): Promise<Status> {
     readEnds(loaded),
   ]);
   const services = state.services.map(serviceHealth);
-  const { partitions, watermark, hours } = counts;
-  const known = partitions !== null && ends !== null;
+  const { partitions, archived, watermark, hours } = counts;
+  const known = partitions !== null && archived !== null && ends !== null;
   return {
     endpoints,
     health: [
       counts.health,
       kafka,
       temporalHealth,
-      ...(known ? [streamHealth(partitions, ends)] : []),
+      ...(known
+        ? [readerHealth('stream', partitions, ends), readerHealth('archive', archived, ends)]
+        : []),
       ...services,
     ],
     lag: known ? ends.reduce((sum, end) => sum + behind(partitions, end), 0) : null,
+    archive_lag: known ? ends.reduce((sum, end) => sum + behind(archived, end), 0) : null,
     watermark,
     hours,
   };
 }
 
+/** Where the stream or the archive stands in a partition. */
+type Standing = Pick<PartitionAnswer, 'topic' | 'partition' | 'nextOffset' | 'owned'>;
+
 /** What the log holds beyond the position that is committed. */
-function behind(partitions: readonly PartitionAnswer[], end: LogEnd): number {
+function behind(partitions: readonly Standing[], end: LogEnd): number {
   const next = partitionOf(partitions, end)?.nextOffset ?? 0;
   return Math.max(0, end.endOffset - next);
 }
 
 function partitionOf(
-  partitions: readonly PartitionAnswer[],
+  partitions: readonly Standing[],
   { topic, partition }: LogEnd,
-): PartitionAnswer | undefined {
+): Standing | undefined {
   return partitions.find((p) => p.topic === topic && p.partition === partition);
 }
 
-/** Whether every partition has a worker that gave a sign of life within the lease. */
-function streamHealth(partitions: readonly PartitionAnswer[], ends: readonly LogEnd[]): Health {
+/** Whether every partition has an owner that gave a sign of life within the lease. */
+function readerHealth(
+  name: 'stream' | 'archive',
+  partitions: readonly Standing[],
+  ends: readonly LogEnd[],
+): Health {
   const dead = ends.filter((end) => partitionOf(partitions, end)?.owned !== true);
   if (dead.length === 0) {
-    return { name: 'stream', ok: true, detail: `${String(ends.length)} partitions are read` };
+    return { name, ok: true, detail: `${String(ends.length)} partitions are read` };
   }
   const names = dead.map(
     (end) =>
       `${end.topic}/${String(end.partition)} (${String(behind(partitions, end))} records behind)`,
   );
-  return { name: 'stream', ok: false, detail: `no sign of life of ${names.join(', ')}` };
+  return { name, ok: false, detail: `no sign of life of ${names.join(', ')}` };
 }
 
 /** Null if Kafka does not say. */
@@ -125,6 +138,7 @@ function serviceHealth({ name, process: ref, url, restarts }: ServiceState): Hea
 type Counts = Pick<Status, 'watermark' | 'hours'> & {
   readonly health: Health;
   readonly partitions: readonly PartitionAnswer[] | null;
+  readonly archived: readonly ArchiveStanding[] | null;
 };
 
 async function readCounts({ config }: LoadedConfig): Promise<Counts> {
@@ -133,10 +147,12 @@ async function readCounts({ config }: LoadedConfig): Promise<Counts> {
       const version = await client.query<{ server_version: string }>('show server_version');
       const detail = `PostgreSQL ${version.rows[0]?.server_version ?? ''}`;
       const partitions = await readPartitions(client);
+      const archived = await archiveStandings(client);
       const { watermarkMs, ...hours } = await readHourCounts(client);
       return {
         health: { name: 'postgres', ok: true, detail },
         partitions,
+        archived,
         watermark: watermarkMs === null ? null : new Date(watermarkMs).toISOString(),
         hours,
       };
@@ -146,6 +162,7 @@ async function readCounts({ config }: LoadedConfig): Promise<Counts> {
     return {
       health: { name: 'postgres', ok: false, detail },
       partitions: null,
+      archived: null,
       watermark: null,
       hours: null,
     };

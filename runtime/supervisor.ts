@@ -117,7 +117,11 @@ export class Supervisor {
     const workers = Array.from({ length: this.#config.stream.workers }, (_, i) =>
       this.#service(`stream-${String(i + 1)}`, 'stream', env),
     );
-    return [...workers, this.#service('archive', 'archive', env), this.#service('api', 'api', env)];
+    return [
+      ...workers,
+      this.#service('archive-1', 'archive', env),
+      this.#service('api', 'api', env),
+    ];
   }
 
   #service(name: string, service: ServiceName, env: NodeJS.ProcessEnv): ChildService {

@@ -22,7 +22,7 @@ export function register(program: Command): void {
   withExamples(withCommonOptions(command), 'npx truecount status', 'npx truecount status --json');
 }
 
-function describe({ endpoints, health, lag, watermark, hours }: Status): string {
+function describe({ endpoints, health, lag, archive_lag, watermark, hours }: Status): string {
   const style = styleFor(process.stdout);
   const word = (ok: boolean): string => (ok ? style.green('ok  ') : style.red('down'));
   const rows = health.map(({ name, ok, detail }) => [word(ok), name, detail]);
@@ -31,10 +31,14 @@ function describe({ endpoints, health, lag, watermark, hours }: Status): string 
       ? []
       : [
           '',
-          `lag        ${lag === null ? 'not known' : `${String(lag)} records`}`,
+          `lag        ${records(lag)}; archive ${records(archive_lag)}`,
           `watermark  ${watermark ?? 'none yet'}`,
           `hours      ${String(hours.open)} open, ${String(hours.provisional)} provisional, ` +
-            `${String(hours.cut)} cut`,
+            `${String(hours.cut)} cut, ${String(hours.final)} final`,
         ];
   return [endpointTable(endpoints), '', columns(rows), ...counts].join('\n');
+}
+
+function records(n: number | null): string {
+  return n === null ? 'not known' : `${String(n)} records`;
 }

@@ -37,7 +37,7 @@ async function untilHealthy(): Promise<StatusDocument> {
     async () => {
       const now = await status();
       const rest = now.health.filter(({ name }) => name !== 'temporal');
-      return rest.length === 6 && rest.every(({ ok }) => ok) ? now : undefined;
+      return rest.length === 8 && rest.every(({ ok }) => ok) ? now : undefined;
     },
     { deadlineMs: 90_000, everyMs: 500 },
   );
@@ -95,7 +95,7 @@ it('says that it runs already, with exit code 4', async () => {
   expect(again.stderr).toMatch(/stack_already_running.*\n.*status/);
 });
 
-it.each(['postgres', 'kafka', 'stream-1', 'api'])(
+it.each(['postgres', 'kafka', 'stream-1', 'archive-1', 'api'])(
   'starts %s again after kill -9',
   async (name) => {
     const before = await status();
