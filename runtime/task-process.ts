@@ -1,0 +1,82 @@
+/**
+ * The process of one task of a recompute: the batch engine lives and dies here, not in a worker. It
+ * takes one order over the pipe of whoever started it, says how it goes, and ends.
+ */
+import { aggregateTask } from '../batch/aggregate.js';
+import type { EngineContext } from '../batch/local-files.js';
+import { mergeCells } from '../batch/merge-cells.js';
+import type { TaskProgress } from '../batch/task.js';
+import { openLake } from '../lake/open.js';
+import { LONG_SESSION_LIMITS } from '../store/generations/limits.js';
+import { loadGeneration } from '../store/generations/load.js';
+import { openSession } from '../store/session.js';
+import { packError } from './task-messages.js';
+import type { TaskMessage, TaskOrder } from './task-messages.js';
+
+/** Repeats the last progress, so that whoever listens can tell a long step from a dead process. */
+const REPEAT_MS = 1_000;
+
+async function run(order: TaskOrder): Promise<unknown> {
+  const { job, lakeUrl, limits, scratchDir } = order;
+  const progress = new Progress();
+  const context: EngineContext = {
+    lake: openLake(lakeUrl),
+    limits,
+    scratchDir,
+    nowMs: Date.now,
+    onProgress: (now) => {
+      progress.tell(now);
+    },
+  };
+  try {
+    if (job.kind === 'aggregate') return await aggregateTask(job.task, context);
+    return await mergeCells(job.cells, context, async (rows) => {
+      const session = await openSession({
+        connection: { connectionString: job.postgresUrl },
+        applicationName: 'truecount-load',
+        limits: LONG_SESSION_LIMITS,
+      });
+      try {
+        return await loadGeneration(session, job.draft, rows);
+      } finally {
+        await session.end().catch(() => undefined);
+      }
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+class Progress {
+  private last: TaskProgress | undefined;
+  private readonly timer = setInterval(() => {
+    if (this.last !== undefined) this.tell(this.last);
+  }, REPEAT_MS);
+
+  tell(progress: TaskProgress): void {
+    this.last = progress;
+    say({ kind: 'progress', progress });
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+}
+
+function say(message: TaskMessage, then?: () => void): void {
+  process.send!(message, undefined, undefined, then);
+}
+
+// Whoever gave the order is gone: nobody wants the result.
+process.once('disconnect', () => process.exit(1));
+process.once('message', (order: TaskOrder) => {
+  void run(order)
+    .then(
+      (result): TaskMessage => ({ kind: 'done', result }),
+      (error: unknown): TaskMessage => ({ kind: 'failed', error: packError(error) }),
+    )
+    .then((message) => {
+      say(message, () => process.exit(0));
+    });
+});
+say({ kind: 'ready' });
