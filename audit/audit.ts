@@ -1,12 +1,27 @@
 import type pg from 'pg';
 import type { TimeRange } from '../core/range.js';
+import type { RuleSet } from '../core/rules/rule-set.js';
+import { ARCHIVE_CHECKS } from './archive-checks.js';
 import { CONSERVATION_CHECKS } from './conservation.js';
+import { GENERATION_CHECKS } from './generation-checks.js';
+import { auditGenerations, readGenerations } from './generations.js';
 import { HOUR_CHECKS } from './hour-checks.js';
+import { auditLake } from './lake-audit.js';
+import type { AuditLake } from './lake-port.js';
+import { auditLedger } from './ledger-audit.js';
 import type { ReadLog } from './log-reader.js';
 import { auditPartition } from './partition-audit.js';
-import { INVARIANTS, reportOf, type AuditReport, type Check, type Invariant } from './report.js';
+import { PUBLISH_CHECKS } from './publish-checks.js';
+import {
+  INVARIANTS,
+  plural,
+  reportOf,
+  type AuditReport,
+  type Check,
+  type Invariant,
+} from './report.js';
 import { beginSnapshot, readSnapshot } from './snapshot.js';
-import { runSqlCheck } from './sql-check.js';
+import { runSqlCheck, type Scope, type SqlCheck } from './sql-check.js';
 import { suiteChecks } from './suites.js';
 import { LogTally, withoutLog } from './tally.js';
 
@@ -15,11 +30,28 @@ export interface AuditOptions {
   readonly pool: pg.Pool;
   /** Null: the log is not read, and what needs it is reported as unchecked. */
   readonly readLog: ReadLog | null;
+  /** Null: the lake is not read, and what needs it is reported as unchecked. */
+  readonly lake: AuditLake | null;
   /** Whole event hours; without it, all of them. Checks by offset always look at everything. */
   readonly range?: TimeRange | undefined;
+  /** Also generations that do not serve any more, or never did. Default false. */
+  readonly allGenerations?: boolean;
+  /** How many generations are counted again from the lake, chosen at random. Default 0. */
+  readonly recompute?: number;
+  /** In [0, 1): chooses them. Default Math.random. */
+  readonly random?: () => number;
   /** Told now and then what is being done. */
   readonly onProgress?: (what: string) => void;
 }
+
+/** Checks that Postgres can answer alone. */
+export const SQL_CHECKS: readonly SqlCheck[] = [
+  ...CONSERVATION_CHECKS,
+  ...HOUR_CHECKS,
+  ...ARCHIVE_CHECKS,
+  ...GENERATION_CHECKS,
+  ...PUBLISH_CHECKS,
+];
 
 const ORDER = Object.keys(INVARIANTS) as Invariant[];
 
@@ -34,16 +66,18 @@ const ORDER = Object.keys(INVARIANTS) as Invariant[];
  */
 export async function audit(options: AuditOptions): Promise<AuditReport> {
   const { pool, readLog, range } = options;
+  const scope: Scope = { range, allGenerations: options.allGenerations ?? false };
   const progress = options.onProgress ?? ((): void => undefined);
   const client = await pool.connect();
   try {
     await beginSnapshot(client);
     const { snapshot, ruleSetCheck } = await readSnapshot(client, range);
     const checks: Check[] = [ruleSetCheck];
-    for (const check of [...CONSERVATION_CHECKS, ...HOUR_CHECKS]) {
+    for (const check of SQL_CHECKS) {
       progress(`checking ${check.invariant} ${check.name}`);
-      checks.push(await runSqlCheck(client, check, range));
+      checks.push(await runSqlCheck(client, check, scope));
     }
+    checks.push(...(await auditPublished(client, scope, snapshot.ruleSets, options, progress)));
     if (readLog === null) checks.push(...withoutLog());
     else {
       const tally = new LogTally();
@@ -59,6 +93,25 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     await client.query('rollback').catch(() => undefined);
     client.release();
   }
+}
+
+/** The ledger, and generations against their checksums and against the lake. */
+async function auditPublished(
+  client: pg.ClientBase,
+  scope: Scope,
+  ruleSets: ReadonlyMap<string, RuleSet>,
+  options: AuditOptions,
+  onProgress: (what: string) => void,
+): Promise<Check[]> {
+  onProgress('checking the ledger');
+  const checks = await auditLedger(client);
+  const generations = await readGenerations(client, scope);
+  onProgress(`adding up ${plural(generations.length, 'generation')}`);
+  checks.push(...(await auditGenerations(client, generations)));
+  const { lake, recompute = 0, random = Math.random } = options;
+  const lakeOptions = { lake, recompute, random, onProgress };
+  checks.push(...(await auditLake(client, generations, ruleSets, lakeOptions)));
+  return checks;
 }
 
 /** By invariant, the broken first within each. */

@@ -1,28 +1,11 @@
+import { STREAM, contents, coverage, loss } from './books.js';
 import { perMinute, type SqlCheck } from './sql-check.js';
 
-const FLUSH_RANGES: SqlCheck = {
-  invariant: 'I3',
-  name: 'flush_ranges',
-  holds: 'the flushes of a partition follow each other from 0 to its position',
-  unit: 'flushes',
-  sql: `
-    looked as (select slot, from_offset, to_offset,
-                      lag(to_offset, 1, 0::bigint) over (partition by slot order by from_offset)
-                        as expected_from
-                 from flushes),
-    ends as (select slot, max(to_offset) as flushed_to from flushes group by slot),
-    bad as (
-      select topic, partition, from_offset, to_offset,
-             case when topic is null then 'of slot ' || slot || ', which is no partition'
-                  else 'starts at ' || from_offset || ' instead of ' || expected_from end as problem
-        from looked left join place using (slot)
-       where from_offset <> expected_from or topic is null
-      union all
-      select p.topic, p.partition, coalesce(e.flushed_to, 0), p.next_offset,
-             'flushes end at ' || coalesce(e.flushed_to, 0) || ', the position is ' || p.next_offset
-        from stream_progress p left join ends e using (slot)
-       where coalesce(e.flushed_to, 0) <> p.next_offset)`,
-};
+const FLUSH_RANGES = coverage(
+  STREAM,
+  'flush_ranges',
+  'the flushes of a partition follow each other from 0 to its position',
+);
 
 const FATES: SqlCheck = {
   invariant: 'I3',
@@ -39,46 +22,6 @@ const FATES: SqlCheck = {
               from looked left join place using (slot)
              where fates <> to_offset - from_offset or low < 0)`,
 };
-
-/**
- * Offsets that were never read: found or not, they are missing from the counts. Not a matter of the
- * range: nobody knows which hours they were of.
- */
-const LOSS: SqlCheck = {
-  invariant: 'I3',
-  name: 'loss',
-  holds: 'every offset below the positions was read',
-  unit: 'loss intervals',
-  sql: `
-    looked as (select slot from loss_intervals),
-    bad as (select topic, partition, from_offset, to_offset, reason, noted_at
-              from loss_intervals left join place using (slot))`,
-};
-
-/**
- * Whether each flush has as many rows elsewhere as it says. Rows and flushes are laid out by
- * position, each row belongs to the last flush that begins at or below it.
- */
-function contents(name: string, fate: string, rows: string, holds: string): SqlCheck {
-  return {
-    invariant: 'I3',
-    name,
-    holds,
-    unit: 'flushes',
-    sql: `
-      held as (${rows}),
-      looked as (select slot, from_offset, to_offset, ${fate} as flushed from flushes),
-      marks as (select slot, from_offset as at, from_offset, 0::bigint as n from looked
-                union all select slot, at, null, n from held),
-      spread as (select slot, n, max(from_offset) over
-                          (partition by slot order by at, n rows unbounded preceding) as from_offset
-                   from marks),
-      found as (select slot, from_offset, sum(n) as n from spread group by slot, from_offset),
-      bad as (select topic, partition, from_offset, to_offset, flushed, n as found
-                from found left join looked using (slot, from_offset) left join place using (slot)
-               where n is distinct from flushed)`,
-  };
-}
 
 const FATES_WITH_TIME = ['counted', 'duplicate', 'filtered', 'late'];
 
@@ -143,27 +86,27 @@ const FLOW_LATE: SqlCheck = {
 
 /** I3 as Postgres alone can see it: by offset range and by event minute. */
 export const CONSERVATION_CHECKS: readonly SqlCheck[] = [
-  LOSS,
+  loss('loss', 'every offset below the positions was read', STREAM),
   FLUSH_RANGES,
   FATES,
-  contents(
-    'lost_offsets',
-    'lost',
-    'select slot, from_offset as at, to_offset - from_offset as n from loss_intervals',
-    'the lost offsets of a flush are its loss intervals',
-  ),
-  contents(
-    'quarantine_rows',
-    'quarantined',
-    'select slot, log_offset as at, 1::bigint as n from quarantine',
-    'the quarantined records of a flush are kept, at positions within it',
-  ),
-  contents(
-    'late_rows',
-    'late',
-    'select slot, log_offset as at, 1::bigint as n from late_clicks',
-    'the late clicks of a flush are recorded, at positions within it',
-  ),
+  contents(STREAM, {
+    name: 'lost_offsets',
+    fate: 'lost',
+    rows: 'select slot, from_offset as at, to_offset - from_offset as n from loss_intervals',
+    holds: 'the lost offsets of a flush are its loss intervals',
+  }),
+  contents(STREAM, {
+    name: 'quarantine_rows',
+    fate: 'quarantined',
+    rows: 'select slot, log_offset as at, 1::bigint as n from quarantine',
+    holds: 'the quarantined records of a flush are kept, at positions within it',
+  }),
+  contents(STREAM, {
+    name: 'late_rows',
+    fate: 'late',
+    rows: 'select slot, log_offset as at, 1::bigint as n from late_clicks',
+    holds: 'the late clicks of a flush are recorded, at positions within it',
+  }),
   FLOW_SUMS,
   FLOW_CELLS,
   FLOW_LATE,

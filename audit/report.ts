@@ -58,6 +58,33 @@ export class Findings {
   }
 }
 
+/** A check of what was looked at in code: `checked` says how much, its first entry what. */
+export function findingsCheck(
+  invariant: Invariant,
+  name: string,
+  findings: Findings,
+  checked: Readonly<Record<string, number>>,
+  { holds }: { readonly holds: string },
+): Check {
+  const [unit = 'things', looked = 0] = Object.entries(checked)[0] ?? [];
+  return {
+    invariant,
+    name,
+    status: findings.count > 0 ? 'broken' : 'ok',
+    detail:
+      findings.count > 0
+        ? `${plural(findings.count, 'finding')} in ${String(looked)} ${unit}; it should be: ${holds}`
+        : `${holds} (${String(looked)} ${unit})`,
+    examples: findings.examples,
+    checked: { ...checked, findings: findings.count },
+  };
+}
+
+/** A check that was not made. */
+export function uncheckedCheck(invariant: Invariant, name: string, why: string): Check {
+  return { invariant, name, status: 'unchecked', detail: why, examples: [], checked: {} };
+}
+
 export function reportOf(checks: readonly Check[]): AuditReport {
   return { checks, ok: checks.every((check) => check.status !== 'broken') };
 }

@@ -14,7 +14,8 @@ export interface SqlCheck {
   /**
    * Common table expressions; among them `looked`, one row for each thing looked at, and `bad`, one
    * row for each finding, whose columns become the example. `asked` has the range of hours as
-   * `lo` and `hi`; `place` the topic and partition of each slot.
+   * `lo` and `hi`; `place` the topic and partition of each slot; `judged` the generations of these
+   * hours that serve, or all of them where the audit was asked for all.
    */
   readonly sql: string;
 }
@@ -25,20 +26,40 @@ interface Row {
   examples: Example[];
 }
 
+/** What an audit looks at. */
+export interface Scope {
+  readonly range: TimeRange | undefined;
+  /** Also generations that do not serve any more, or never did. */
+  readonly allGenerations: boolean;
+}
+
+/** Generations in scope, as a statement over $1, $2 (hours) and $3 (all of them). */
+export const JUDGED = `
+  select g.* from generations g
+   where g.hour >= $1::timestamptz and g.hour < $2::timestamptz and g.collected_at is null
+     and ($3::boolean or g.id = (select p.generation from pointers p where p.hour = g.hour
+                                  order by p.revision desc limit 1))`;
+
+/** The parameters of JUDGED. */
+export function scopeParameters({ range, allGenerations }: Scope): readonly unknown[] {
+  return [...rangeParameters(range), allGenerations];
+}
+
 /** Runs one check on the snapshot of `client`'s transaction. */
 export async function runSqlCheck(
   client: pg.ClientBase,
   check: SqlCheck,
-  range: TimeRange | undefined,
+  scope: Scope,
 ): Promise<Check> {
   const { rows } = await client.query<Row>(
-    `with asked as (select $1::timestamptz as lo, $2::timestamptz as hi),
+    `with recursive asked as (select $1::timestamptz as lo, $2::timestamptz as hi),
      place as (select slot, topic, partition from stream_progress),
+     judged as (${JUDGED}),
      ${check.sql},
      listed as (select * from bad order by 1, 2, 3 limit 10)
      select (select count(*) from bad) as broken, (select count(*) from looked) as looked,
             (select coalesce(json_agg(listed), '[]') from listed) as examples`,
-    rangeParameters(range),
+    [...scopeParameters(scope)],
   );
   const row = rows[0]!;
   const broken = Number(row.broken);

@@ -21,14 +21,25 @@ export const SUITES: readonly {
     suite: ['test/core/count.test.ts'],
   },
   {
+    invariant: 'I6',
+    why: 'it is about hours that are cut while clicks flow',
+    suite: ['test/final/clicks-while-cutting.int.test.ts'],
+  },
+  {
     invariant: 'I7',
     why: 'it is about what one answer reads while others write',
     suite: ['test/api/one-snapshot.int.test.ts'],
   },
-  { invariant: 'I8', why: 'nothing has been published yet', suite: [] },
-  { invariant: 'I9', why: 'nothing is recomputed or published yet', suite: [] },
-  { invariant: 'I10', why: 'there are no generations to recompute yet', suite: [] },
-  { invariant: 'I11', why: 'the ledger has no entries yet', suite: [] },
+  {
+    invariant: 'I8',
+    why: 'an answer that was given before cannot be looked at',
+    suite: ['test/store/publish.int.test.ts'],
+  },
+  {
+    invariant: 'I9',
+    why: 'it is about readers while something is killed',
+    suite: ['npm run test:faults'],
+  },
   { invariant: 'I12', why: 'there are no keys yet: the API binds to localhost', suite: [] },
   {
     invariant: 'I13',

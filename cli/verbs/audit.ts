@@ -7,6 +7,7 @@ import type { AuditReport, Check, CheckStatus, Example } from '../../audit/repor
 import { TruecountError } from '../../core/errors.js';
 import { printable } from '../../core/printable.js';
 import { parseHourRange, type TimeRange } from '../../core/range.js';
+import { openLake } from '../../lake/open.js';
 import type { Config } from '../../runtime/config.js';
 import { kafkaClientOptions, postgresPoolOptions } from '../../runtime/connections.js';
 import { readError } from '../../store/read/connection.js';
@@ -25,37 +26,50 @@ interface AuditVerbOptions extends CommonOptions {
   readonly from?: string;
   readonly to?: string;
   readonly skipLog?: boolean;
+  readonly skipLake?: boolean;
+  readonly allGenerations?: boolean;
+  readonly recompute: string;
 }
 
 /** `truecount audit`: checks the invariants; exit 1 if one is broken. */
 export function register(program: Command): void {
   const command = program
     .command('audit')
-    .summary('check the invariants, against the log as well')
+    .summary('check the invariants, against the log and the lake as well')
     .description(
-      'Checks, in one snapshot of Postgres, that counts, positions, late clicks and cuts agree, and\n' +
-        'counts the log again to compare every live cell. Exit code 1 if an invariant is broken.',
+      'Checks, in one snapshot of Postgres, that counts, positions, cuts, generations, pointers and\n' +
+        'the ledger agree; counts the log again to compare every live cell; looks whether the lake\n' +
+        'holds what it must. With --recompute it counts final hours again from the lake, by SQL of\n' +
+        'its own. Exit code 1 if an invariant is broken.',
     )
     .option('--from <time>', 'first hour (default: all hours)')
     .option('--to <time>', 'end of the range, not in it')
-    .option('--skip-log', 'only what Postgres alone can tell')
+    .option('--skip-log', 'do not count the log again')
+    .option('--skip-lake', 'do not look at the lake')
+    .option('--all-generations', 'also those that do not serve any more')
+    .option('--recompute <number>', 'count so many final hours again, chosen at random', '0')
     .action(run);
   withExamples(
     withCommonOptions(command),
     'npx truecount audit',
     'npx truecount audit --from 2026-11-21T00 --to 2026-11-22T00 --json',
+    'npx truecount audit --recompute 3',
   );
 }
 
 async function run(options: AuditVerbOptions): Promise<void> {
   const range = rangeOf(options);
+  const recompute = parseRecompute(options.recompute);
   const { config } = configFor(options);
   const progress = new Progress();
   const report = await withConnections(config, options.skipLog === true, (pool, log) =>
     audit({
       pool,
       readLog: log?.readLog ?? null,
+      lake: options.skipLake === true ? null : openLake(config.lakeUrl),
       range,
+      allGenerations: options.allGenerations === true,
+      recompute,
       onProgress: (what) => {
         progress.update(what);
       },
@@ -76,6 +90,11 @@ function rangeOf({ from, to }: AuditVerbOptions): TimeRange | undefined {
   throw new TruecountError('invalid_argument', '--from and --to are given together', {
     hint: 'leave both out to check all hours',
   });
+}
+
+function parseRecompute(text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new TruecountError('invalid_argument', `--recompute is no number of hours: ${text}`);
 }
 
 async function withConnections<T>(

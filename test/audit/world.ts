@@ -8,9 +8,9 @@ import { activateRuleSet } from '../../store/rule-sets.js';
 /** 10:00 is cut, 11:00 counts on. */
 export const TEN_MS = Date.UTC(2026, 10, 21, 10);
 const MINUTE_MS = 60_000;
-const APPEND_MS = TEN_MS + 2 * 3_600_000;
+export const APPEND_MS = TEN_MS + 2 * 3_600_000;
 
-const RULES: RuleSet = {
+export const RULES: RuleSet = {
   version: 1,
   dimensions: [
     { name: 'country', field: 'country', map: { UK: 'GB' } },
@@ -38,7 +38,7 @@ function click(fate: Fate | 'unread', id: string, minute: number, filters: strin
 const US_MOBILE = ['country:US', 'device:mobile'];
 
 /** What is on the log and what became of each record: written down by hand, no engine asked. */
-const PARTITIONS: readonly (readonly Written[])[] = [
+export const PARTITIONS: readonly (readonly Written[])[] = [
   [
     click('counted', 'e1', 0, US_MOBILE, { ad_id: 'a', country: 'US', device: 'mobile' }),
     click('counted', 'e2', 1, ['country:GB', 'device:desktop'], {
@@ -70,7 +70,7 @@ const PARTITIONS: readonly (readonly Written[])[] = [
 
 /** Ends of the flushes of each partition; the last is its position. */
 const FLUSH_ENDS = [[5, 8, 11], [2], []];
-const CUT = [5, 1];
+export const CUT = [5, 1];
 
 /** A small healthy world: three partitions, flushed by hand into Postgres. Slots are 1, 2, 3. */
 export async function buildWorld(pool: pg.Pool): Promise<void> {

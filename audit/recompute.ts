@@ -1,0 +1,177 @@
+import { DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { FieldValue } from '../core/click/click.js';
+import { fieldValue } from '../core/click/parse.js';
+import { FIELD_COLUMNS } from '../core/click/shred.js';
+import { CellsChecksum } from '../core/generation.js';
+import { filterOf, type Dimension, type RuleSet } from '../core/rules/rule-set.js';
+import { HOUR_MS, MINUTES_PER_HOUR } from '../core/time.js';
+import type { StoredGeneration } from './generations.js';
+
+/** What the clicks of an hour in some files count to. */
+export interface Recomputed {
+  readonly checksum: string;
+  /** filter → ad → 60 counts. */
+  readonly cells: ReadonlyMap<string, ReadonlyMap<string, Int32Array>>;
+  /** Per event minute, 60 each. */
+  readonly received: readonly number[];
+  readonly counted: readonly number[];
+}
+
+type Inputs = Pick<StoredGeneration, 'hourMs' | 'cut'>;
+type Cells = Map<string, Map<string, Int32Array>>;
+
+/**
+ * Counts an hour from files of the lake, in SQL written for this alone: nothing is shared with the
+ * engine that made the generation but what a value of a dimension is (core). Memory: DuckDB's limit,
+ * and the hour's cells.
+ */
+export async function recompute(
+  inputs: Inputs,
+  ruleSet: RuleSet,
+  paths: readonly string[],
+  memoryMb: number,
+): Promise<Recomputed> {
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  try {
+    await connection.run(`set memory_limit = '${String(memoryMb)}MiB'; set threads = 1`);
+    await takeClicks(connection, inputs, paths);
+    const cells: Cells = new Map();
+    await addRows(connection, cells, `''`, () => '');
+    for (const dimension of ruleSet.dimensions) {
+      const meant = new Map<string, string>();
+      await addRows(connection, cells, rawValueSql(dimension.field), (raw) => {
+        const known = meant.get(raw);
+        if (known !== undefined) return known;
+        const filter = filterOf(dimension, valueOf(raw, dimension));
+        meant.set(raw, filter);
+        return filter;
+      });
+    }
+    return {
+      checksum: checksumOf(cells),
+      cells,
+      received: await perMinute(connection, 'true'),
+      counted: await perMinute(connection, 'nth = 1'),
+    };
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+/** Clicks of the hour below the cut, numbered within (ad, id) in the order of the log. */
+async function takeClicks(
+  connection: DuckDBConnection,
+  { hourMs, cut }: Inputs,
+  paths: readonly string[],
+): Promise<void> {
+  const below = cut.map(
+    ({ topic, partition, nextOffset }) =>
+      `(topic = ${quoted(topic)} and partition = ${String(partition)}
+        and log_offset < ${String(nextOffset)})`,
+  );
+  const source =
+    paths.length === 0
+      ? `(select null::varchar as topic, 0 as partition, 0 as log_offset, 0 as append_ms,
+                 0 as event_ms, '' as ad_id, '' as event_id, '' as rest,
+                 ${FIELD_COLUMNS.map((name) => `'' as ${name}`).join(', ')} where false)`
+      : `read_parquet([${paths.map(quoted).join(', ')}])`;
+  await connection.run(
+    `create table clicks as
+     select * exclude (topic, partition, log_offset, append_ms, event_id, event_ms),
+            ((event_ms - ${String(hourMs)}) // 60000)::integer as minute,
+            row_number() over (partition by ad_id, event_id
+                               order by append_ms, topic, partition, log_offset) as nth
+       from ${source}
+      where event_ms >= ${String(hourMs)} and event_ms < ${String(hourMs + HOUR_MS)}
+        and (${below.length === 0 ? 'false' : below.join(' or ')})`,
+  );
+}
+
+/**
+ * What a click holds in a field, as one text: `S` and the string, `U` for nothing, `O` for something
+ * that is no string, `R` and the rest of the record where only a JSON parser can say.
+ */
+function rawValueSql(field: string): string {
+  const pointer = quoted(`/${field.replaceAll('~', '~0').replaceAll('/', '~1')}`);
+  const inRest = `case when rest is null then 'U'
+      when contains(rest, '\\u') or not json_valid(rest) then 'R' || rest
+      else case coalesce(json_type(rest, ${pointer}), 'NULL')
+        when 'VARCHAR' then 'S' || json_extract_string(rest, ${pointer})
+        when 'NULL' then 'U' else 'O' end end`;
+  const isColumn = (FIELD_COLUMNS as readonly string[]).includes(field);
+  return isColumn
+    ? `case when ${field} is not null then 'S' || ${field} else ${inRest} end`
+    : inRest;
+}
+
+function valueOf(raw: string, { field }: Dimension): FieldValue {
+  const text = raw.slice(1);
+  switch (raw[0]) {
+    case 'S':
+      return fieldValue(text);
+    case 'R': {
+      const rest = JSON.parse(text) as Record<string, unknown>;
+      return fieldValue(Object.hasOwn(rest, field) ? rest[field] : undefined);
+    }
+    case 'O':
+      return { kind: 'other' };
+    default:
+      return { kind: 'absent' };
+  }
+}
+
+async function addRows(
+  connection: DuckDBConnection,
+  cells: Cells,
+  rawSql: string,
+  filterOfRaw: (raw: string) => string,
+): Promise<void> {
+  const result = await connection.stream(
+    `select ${rawSql} as raw, ad_id, minute, count(*)::integer as n
+       from clicks where nth = 1 group by all`,
+  );
+  for await (const rows of result.yieldRows()) {
+    for (const [raw, adId, minute, n] of rows) {
+      const ads = entryOf(cells, filterOfRaw(String(raw)), () => new Map<string, Int32Array>());
+      const counts = entryOf(ads, String(adId), () => new Int32Array(MINUTES_PER_HOUR));
+      counts[Number(minute)]! += Number(n);
+    }
+  }
+}
+
+function entryOf<K, V>(map: Map<K, V>, key: K, create: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = create();
+  map.set(key, made);
+  return made;
+}
+
+function checksumOf(cells: Cells): string {
+  const checksum = new CellsChecksum();
+  for (const filter of [...cells.keys()].sort(bytewise)) {
+    const ads = cells.get(filter)!;
+    for (const adId of [...ads.keys()].sort(bytewise)) checksum.add(filter, adId, ads.get(adId)!);
+  }
+  return checksum.digest();
+}
+
+function bytewise(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+async function perMinute(connection: DuckDBConnection, condition: string): Promise<number[]> {
+  const reader = await connection.runAndReadAll(
+    `select minute, count(*)::integer from clicks where ${condition} group by minute`,
+  );
+  const counts = new Array<number>(MINUTES_PER_HOUR).fill(0);
+  for (const [minute, n] of reader.getRows()) counts[Number(minute)] = Number(n);
+  return counts;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
