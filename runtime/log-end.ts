@@ -65,22 +65,37 @@ export async function untilCommitted(
     total ??= left;
     options.onProgress?.({ left, total });
     if (behind.length === 0) return;
-    if (performance.now() > deadlineMs) {
-      const names = behind.map(
-        (p) => `${p.name} (${String(p.left)} left, ${p.owner ?? 'no worker'})`,
-      );
-      throw new TruecountError('not_ready', `the stream has not read: ${names.join(', ')}`, {
-        hint: 'is a stream worker running? see `truecount status`, or allow more --timeout',
-      });
-    }
+    if (performance.now() > deadlineMs) throw notCommitted(behind);
     await delay(POLL_MS);
   }
 }
 
-async function partitionsBehind(
-  pool: pg.Pool,
+/** Returns if the stream has committed every partition up to the ends; else throws not_ready. */
+export async function assertCommitted(
+  client: pg.ClientBase,
   ends: readonly LogEnd[],
-): Promise<{ name: string; left: number; owner: string | null }[]> {
+): Promise<void> {
+  const behind = await partitionsBehind(client, ends);
+  if (behind.length > 0) throw notCommitted(behind);
+}
+
+interface Behind {
+  readonly name: string;
+  readonly left: number;
+  readonly owner: string | null;
+}
+
+function notCommitted(behind: readonly Behind[]): TruecountError {
+  const names = behind.map((p) => `${p.name} (${String(p.left)} left, ${p.owner ?? 'no worker'})`);
+  return new TruecountError('not_ready', `the stream has not read: ${names.join(', ')}`, {
+    hint: 'is a stream worker running? see `truecount status`, or allow more --timeout',
+  });
+}
+
+async function partitionsBehind(
+  pool: pg.Pool | pg.ClientBase,
+  ends: readonly LogEnd[],
+): Promise<Behind[]> {
   const { rows } = await pool.query<{
     topic: string;
     partition: number;

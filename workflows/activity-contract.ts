@@ -58,8 +58,6 @@ export interface HourFacts {
   readonly cut: boolean;
   /** Newest revision; 0: counted live. */
   readonly revision: number;
-  readonly servedGeneration: number | null;
-  readonly held: boolean;
   readonly latePending: number;
 }
 
@@ -67,6 +65,8 @@ export interface ResolveInput {
   readonly hour: HourText;
   readonly cut: CutChoice;
   readonly rules?: string;
+  /** Whether a generation of the same inputs will do; else it is computed again and compared. */
+  readonly reuse: boolean;
 }
 
 export interface ResolvedInputs {
@@ -134,6 +134,8 @@ export interface DueHours {
   readonly toCut: readonly HourText[];
   readonly toRecompute: readonly HourText[];
   readonly toExamine: readonly HourText[];
+  /** How many more wait for a person's decision. */
+  readonly waiting: number;
 }
 
 export interface SweepResult {

@@ -14,7 +14,7 @@ type Recompute = ChildWorkflowHandle<typeof recomputeHour>;
 
 /** Recomputes an hour in a child workflow, then compares it: one hour of a replay or settlement. */
 export async function compareHour(run: Run, input: RecomputeHourInput): Promise<ComparedHour> {
-  const recomputed = await recompute(run, input);
+  const recomputed = await recompute(run, { ...input, reuse: true });
   run.did({ rows: recomputed.rowsRead });
   const { hour, generation } = recomputed;
   const summary = `diff of ${hour}, generation ${String(generation)}`;

@@ -41,6 +41,11 @@ export interface RecomputeHourInput {
   readonly cut?: CutChoice;
   /** Hash of a stored rule set; default: the served generation's, else the hour's pin. */
   readonly rules?: string;
+  /**
+   * Take a generation of the same inputs, where there is one; default: compute it again, and fail
+   * if its cells come out different (I10).
+   */
+  readonly reuse?: boolean;
   /** How long it may wait for the archive to pass the cut; default 2 hours. */
   readonly archiveTimeoutMs?: number;
 }

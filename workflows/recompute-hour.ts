@@ -52,6 +52,7 @@ function checkRecompute(input: RecomputeHourInput) {
     hour: hourText('hour', input.hour),
     cut: oneOf('cut', input.cut, ['hour', 'served', 'late'], 'hour'),
     ...(rules === undefined ? {} : { rules }),
+    reuse: input.reuse === true,
     archiveTimeoutMs: wholeNumber('archiveTimeoutMs', input.archiveTimeoutMs, {
       ...{ min: 1_000, max, fallback: ARCHIVE_TIMEOUT_MS },
     }),

@@ -51,6 +51,7 @@ export async function settleDueHours(input: SettleInput = {}): Promise<SettleRes
     };
     run.show({ stage: 'due' });
     const due = await short.dueWork.executeWithOptions({ summary: 'what is due' }, [range]);
+    tally.held += due.waiting;
     const work = await cutDue(run, due, tally);
     const compared = await compareAll(run, work, tally);
     await run.untilResumed();

@@ -1,0 +1,24 @@
+import { formatTime } from '../core/range.js';
+import { dueWork } from '../store/generations/due.js';
+import type { Activities } from '../workflows/activity-contract.js';
+import { hourMsOf } from '../workflows/input.js';
+import type { ActivityDeps } from './deps.js';
+
+/** Hours that are due, oldest first, as many as one settlement may take. */
+export function dueWorkActivity({ session, settle }: ActivityDeps): Activities['dueWork'] {
+  const { lateAfterMs, hoursMax } = settle;
+  return ({ from, to }) =>
+    session(async (client) => {
+      const range =
+        from === undefined || to === undefined
+          ? {}
+          : { range: { fromMs: hourMsOf(from), toMs: hourMsOf(to) } };
+      const due = await dueWork(client, { lateAfterMs, hoursMax, ...range });
+      return {
+        toCut: due.toCut.map(formatTime),
+        toRecompute: due.toRecompute.map(formatTime),
+        toExamine: due.toExamine.map(formatTime),
+        waiting: due.waiting.length,
+      };
+    });
+}

@@ -1,0 +1,43 @@
+import { Context } from '@temporalio/activity';
+import { formatTime } from '../core/range.js';
+import { generationCut } from '../store/generations/find.js';
+import { publish } from '../store/publish/publish.js';
+import type { Activities } from '../workflows/activity-contract.js';
+import { hourMsOf } from '../workflows/input.js';
+import type { ActivityDeps } from './deps.js';
+
+/**
+ * One entry of the ledger. Its request is named by the run and the step: an attempt whose answer was
+ * lost finds its own entry.
+ */
+export function publishActivity({ session }: ActivityDeps): Activities['publish'] {
+  return ({ step, kind, hours, actor, reason, automatic }) =>
+    session(async (client) => {
+      const { workflowId = 'none', runId = 'none' } =
+        Context.current().info.workflowExecution ?? {};
+      const wanted = [];
+      for (const { hour, generation, expectedRevision, reconciliation, examinedBy } of hours) {
+        wanted.push({
+          hourMs: hourMsOf(hour),
+          generation,
+          expectedRevision,
+          reconciliation: reconciliation ?? null,
+          ...(kind === 'confirm'
+            ? { examined: await generationCut(client, examinedBy ?? generation) }
+            : {}),
+        });
+      }
+      const made = await publish(client, {
+        request: `${workflowId} ${runId} ${step}`,
+        kind,
+        hours: wanted,
+        actor,
+        reason,
+        automatic: automatic === true,
+      });
+      return {
+        publication: made.publication,
+        hours: made.hours.map(({ hourMs, revision }) => ({ hour: formatTime(hourMs), revision })),
+      };
+    });
+}
