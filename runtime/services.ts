@@ -17,7 +17,7 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-export type ServiceName = 'stream' | 'archive' | 'api';
+export type ServiceName = 'stream' | 'archive' | 'worker' | 'api';
 
 type Start = (config: Config, log: Logger) => Promise<RunningService>;
 
@@ -25,6 +25,8 @@ type Start = (config: Config, log: Logger) => Promise<RunningService>;
 export const SERVICES: Readonly<Record<ServiceName, Start>> = {
   stream: runStream,
   archive: async (config, log) => (await import('./archive-service.js')).runArchive(config, log),
+  worker: async (config, log) =>
+    (await import('./temporal/worker-service.js')).runWorker(config, log),
   api: runApi,
 };
 

@@ -72,7 +72,7 @@ export async function readStatus(loaded: LoadedConfig): Promise<Status> {
     health: [
       counts.health,
       kafka,
-      temporalHealth,
+      ...temporalHealth,
       ...(known
         ? [readerHealth('stream', partitions, ends), readerHealth('archive', archived, ends)]
         : []),
@@ -195,10 +195,16 @@ async function checkKafka({ config }: LoadedConfig): Promise<Health> {
   }
 }
 
-async function checkTemporal({ config }: LoadedConfig): Promise<Health> {
+async function checkTemporal({ config }: LoadedConfig): Promise<Health[]> {
   const address = config.temporalAddress;
-  if (address === undefined) return { name: 'temporal', ok: false, detail: 'no address is known' };
+  if (address === undefined)
+    return [{ name: 'temporal', ok: false, detail: 'no address is known' }];
   const at = address.lastIndexOf(':');
   const ok = await accepts(address.slice(0, at), Number(address.slice(at + 1)));
-  return { name: 'temporal', ok, detail: ok ? address : `${address} does not accept connections` };
+  const detail = ok ? address : `${address} does not accept connections`;
+  // Temporal's client is large: it is loaded only where there is a server to ask.
+  const settle = ok
+    ? [await (await import('./temporal/settle-health.js')).settleHealth(config)]
+    : [];
+  return [{ name: 'temporal', ok, detail }, ...settle];
 }

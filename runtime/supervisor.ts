@@ -120,6 +120,7 @@ export class Supervisor {
     return [
       ...workers,
       this.#service('archive-1', 'archive', env),
+      this.#service('worker-1', 'worker', env),
       this.#service('api', 'api', env),
     ];
   }

@@ -1,17 +1,17 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
+import { SEARCH_ATTRIBUTE_TYPES } from './search-attribute-types.js';
 
-/**
- * The search attributes of all workflows (SQL visibility has room for 10 keywords, 3 datetimes and 3
- * doubles per namespace). They are registered when a worker starts, and by the embedded stack.
- */
-export const STAGE = defineSearchAttributeKey('TruecountStage', 'KEYWORD');
-/** `schedule`, `person`, or the type of the parent workflow. */
-export const TRIGGER = defineSearchAttributeKey('TruecountTrigger', 'KEYWORD');
+/** They are registered when a worker starts, and by the embedded stack. */
+export const STAGE = key('TruecountStage');
+/** `schedule`, `person`, or the parent workflow (`settle`, `replay`). */
+export const TRIGGER = key('TruecountTrigger');
 /** How it ended, such as `published`, `unchanged`, `held`, `failed`, `cancelled`. */
-export const OUTCOME = defineSearchAttributeKey('TruecountOutcome', 'KEYWORD');
-export const FROM = defineSearchAttributeKey('TruecountFrom', 'DATETIME');
-export const TO = defineSearchAttributeKey('TruecountTo', 'DATETIME');
+export const OUTCOME = key('TruecountOutcome');
+export const FROM = key('TruecountFrom');
+export const TO = key('TruecountTo');
 /** Largest drift of an hour of the run. */
-export const DRIFT = defineSearchAttributeKey('TruecountDrift', 'DOUBLE');
+export const DRIFT = key('TruecountDrift');
 
-export const SEARCH_ATTRIBUTES = [STAGE, TRIGGER, OUTCOME, FROM, TO, DRIFT] as const;
+function key<Name extends keyof typeof SEARCH_ATTRIBUTE_TYPES>(name: Name) {
+  return defineSearchAttributeKey(name, SEARCH_ATTRIBUTE_TYPES[name]);
+}

@@ -11,8 +11,8 @@ export function register(program: Command): void {
     .summary('one service as a process')
     .description(
       'Runs one service until SIGTERM: `stream` counts clicks (run as many as you like, Kafka shares ' +
-        'the partitions out), `archive` writes every click into the lake (likewise), `api` answers ' +
-        'questions. Logs are JSON lines on stderr.',
+        'the partitions out), `archive` writes every click into the lake (likewise), `worker` runs ' +
+        'the workflows that make hours final (likewise), `api` answers questions. Logs are JSON lines on stderr.',
     )
     .addArgument(new Argument('<service>', 'which one').choices(Object.keys(SERVICES)))
     .action(async (service: ServiceName, options: CommonOptions) => {

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { SEARCH_ATTRIBUTE_TYPES } from '../../workflows/search-attribute-types.js';
 import {
   answers,
   launch,
@@ -42,11 +43,20 @@ export async function startTemporal(options: StartOptions): Promise<Running> {
       metricsPort ?? '',
     ],
     ...['--db-filename', join(dir, 'temporal.db'), '--log-format', 'json', '--log-level', 'warn'],
+    ...searchAttributeFlags(),
   ];
   const env = { ...process.env, TEMPORAL_CLI_DISABLE_UPDATE_CHECK: '1' };
   const ref = await launch('temporal', dir, { command: binary.path, args, env }, ports);
   await untilReady('temporal', dir, ref, () => responds(ports), 60_000);
   return running(ref, ports, false);
+}
+
+/** A dev server that begins anew knows the search attributes at once. */
+function searchAttributeFlags(): string[] {
+  return Object.entries(SEARCH_ATTRIBUTE_TYPES).flatMap(([name, type]) => [
+    '--search-attribute',
+    `${name}=${type.slice(0, 1)}${type.slice(1).toLowerCase()}`,
+  ]);
 }
 
 function running(ref: ProcessRef, ports: readonly number[], attached: boolean): Running {

@@ -1,22 +1,11 @@
 import { encodeSearchAttributeIndexedValueType } from '@temporalio/common/lib/search-attributes.js';
-import type { SearchAttributeType } from '@temporalio/common';
 import { TruecountError } from '../../core/errors.js';
-import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.js';
+import { SEARCH_ATTRIBUTE_TYPES } from '../../workflows/search-attribute-types.js';
 import type { TemporalConnection } from './client.js';
 
+const ALL = Object.entries(SEARCH_ATTRIBUTE_TYPES);
 const POLL_MS = 200;
 const VISIBLE_MS = 60_000;
-
-/** `Name=Type` for the flags of the dev server. */
-export const SEARCH_ATTRIBUTE_FLAGS: readonly string[] = SEARCH_ATTRIBUTES.flatMap((key) => [
-  '--search-attribute',
-  `${key.name}=${cliName(key.type)}`,
-]);
-
-/** `KEYWORD` → `Keyword`, as the command line writes it. */
-function cliName(type: SearchAttributeType): string {
-  return type.slice(0, 1) + type.slice(1).toLowerCase();
-}
 
 /**
  * Registers the search attributes of the workflows that the namespace lacks, and returns once it
@@ -33,7 +22,7 @@ export async function ensureSearchAttributes(
     const { customAttributes = {} } = await connection.operatorService.listSearchAttributes({
       namespace,
     });
-    const lacking = SEARCH_ATTRIBUTES.filter(({ name }) => !(name in customAttributes));
+    const lacking = ALL.filter(([name]) => !(name in customAttributes));
     if (lacking.length === 0) {
       assertTypes(customAttributes);
       return;
@@ -41,7 +30,7 @@ export async function ensureSearchAttributes(
     if (!asked) {
       asked = true;
       const searchAttributes = Object.fromEntries(
-        lacking.map(({ name, type }) => [name, encodeSearchAttributeIndexedValueType(type)!]),
+        lacking.map(([name, type]) => [name, encodeSearchAttributeIndexedValueType(type)!]),
       );
       // Another worker may be registering them as well.
       await connection.operatorService
@@ -51,7 +40,7 @@ export async function ensureSearchAttributes(
         });
     }
     if (performance.now() > endMs) {
-      const names = lacking.map(({ name }) => name).join(', ');
+      const names = lacking.map(([name]) => name).join(', ');
       throw new TruecountError('not_ready', `Temporal does not register ${names}`, {
         hint: 'temporal operator search-attribute create --name … --type …',
       });
@@ -61,7 +50,7 @@ export async function ensureSearchAttributes(
 }
 
 function assertTypes(found: Readonly<Record<string, number>>): void {
-  for (const { name, type } of SEARCH_ATTRIBUTES) {
+  for (const [name, type] of ALL) {
     if (found[name] === encodeSearchAttributeIndexedValueType(type)) continue;
     throw new TruecountError('conflict', `search attribute ${name} is of another type`, {
       hint: `temporal operator search-attribute remove --name ${name}, or use another namespace`,

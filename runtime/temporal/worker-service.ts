@@ -1,0 +1,36 @@
+import type { Logger } from 'pino';
+import { collectDefaultMetrics } from 'prom-client';
+import type { Config } from '../config.js';
+import { assertPostgresAccepts } from '../first-contact.js';
+import { startMetricsServer } from '../metrics-server.js';
+import type { RunningService } from '../services.js';
+import { createTaskRunner } from '../task-runner.js';
+import { activityDeps } from './activity-deps.js';
+import { installSdkRuntime } from './sdk-runtime.js';
+import { startWorkerService } from './service.js';
+
+/** Puts the Temporal worker together. */
+export async function runWorker(config: Config, log: Logger): Promise<RunningService> {
+  const deps = activityDeps(config, createTaskRunner(config));
+  await assertPostgresAccepts(config);
+  const registry = await installSdkRuntime(log);
+  collectDefaultMetrics({ register: registry });
+  const service = startWorkerService({ config, deps, registry, log });
+  let failure: string | undefined;
+  service.done.catch((error: unknown) => {
+    failure = String(error);
+  });
+  const metrics = await startMetricsServer({
+    ...config.metrics,
+    registry,
+    ready: () => failure ?? service.problem(),
+  });
+  return {
+    url: metrics.url,
+    done: service.done,
+    async stop() {
+      await service.stop();
+      await metrics.close();
+    },
+  };
+}
