@@ -60,6 +60,35 @@ select h.hour, c.filter, c.ad_id, c.counts, 0, null
   join live_cells c on c.hour = h.hour
  where not exists (select from pointers p where p.hour = h.hour);
 
+-- The rows of cells in which a generation differs from the one before it, from a key on: each with its
+-- counts now and before, null where it has no row. Both are read in the order of the primary key, side
+-- by side, and no further than to `rows_max` differences, however many cells there are: the inner
+-- orders and the settings rule out plans that read all of them first.
+create function changed_cells(of_generation bigint, before bigint, from_filter text, from_ad_id text,
+                              rows_max integer)
+returns table (filter text, ad_id text, now_counts integer[], was_counts integer[])
+language sql stable
+set enable_sort = off set enable_hashagg = off set enable_bitmapscan = off set enable_seqscan = off
+set max_parallel_workers_per_gather = 0
+begin atomic
+  select c.filter, c.ad_id, max(c.now_counts), max(c.was_counts)
+    from (
+      (select g.filter, g.ad_id, g.counts as now_counts, null::integer[] as was_counts
+         from generation_cells g
+        where g.generation = of_generation and (g.filter, g.ad_id) >= (from_filter, from_ad_id)
+        order by g.filter, g.ad_id)
+      union all
+      (select g.filter, g.ad_id, null, g.counts
+         from generation_cells g
+        where g.generation = before and (g.filter, g.ad_id) >= (from_filter, from_ad_id)
+        order by g.filter, g.ad_id)
+    ) c
+   group by c.filter, c.ad_id
+  having max(c.now_counts) is distinct from max(c.was_counts)
+   order by c.filter, c.ad_id
+   limit rows_max;
+end;
+
 -- The views keep their columns (0002_views.sql) and now tell the pointers' truth.
 create or replace view ad_click_counts_filtered
   (ad_id, click_minute, filter_id, count, state, revision, click_hour) as

@@ -12,3 +12,21 @@ export function checkAsOf(asked: number | undefined, newest: number): void {
     context: { asked, newest },
   });
 }
+
+/**
+ * Refuses an answer about the past that would need cells which retention has removed. What serves
+ * now is never removed.
+ * @param collected a generation without cells that the answer needs; null: all are here
+ * @throws TruecountError `collected`
+ */
+export function checkKept(asked: number | undefined, collected: string | null): void {
+  if (asked === undefined || collected === null) return;
+  throw new TruecountError(
+    'collected',
+    `generation ${collected}, which served at publication ${String(asked)}, has been collected`,
+    {
+      hint: 'leave as_of out to read the newest, or ask for hours whose old generations are kept',
+      context: { asked, generation: Number(collected) },
+    },
+  );
+}

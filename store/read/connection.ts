@@ -16,7 +16,8 @@ export interface ReadPoolOptions {
 
 /**
  * A pool of read-only sessions. Each answer is one statement, so it reads one snapshot (I7). JIT
- * compilation is off: it costs a short query more than it saves.
+ * compilation is off: it costs a short query more than it saves. Plans do not depend on parameters:
+ * planning anew takes several times as long as the answer for one ad (docs/explanation/performance).
  * @param onIdleError told when a connection that nobody uses breaks; the pool replaces it
  */
 export function openReadPool(
@@ -32,7 +33,7 @@ export function openReadPool(
     // The server ends a slow statement; if it does not answer at all, the client stops waiting.
     query_timeout: options.statementTimeoutMs + options.connectTimeoutMs,
     keepAlive: true,
-    options: '-c default_transaction_read_only=on -c jit=off',
+    options: '-c default_transaction_read_only=on -c jit=off -c plan_cache_mode=force_generic_plan',
   });
   pool.on('error', onIdleError);
   return pool;

@@ -1,5 +1,6 @@
 import type { TimeRange } from '../../core/range.js';
 import type { MinuteState } from '../../core/state.js';
+import { checkAsOf } from './as-of.js';
 import { readRows, type Reader } from './connection.js';
 import { exactNumber, exactNumberOrNull } from './values.js';
 
@@ -10,9 +11,14 @@ export interface HourAnswer {
   readonly hourMs: number;
   /** The state of its last minute, as in the answers about counts. */
   readonly state: MinuteState;
+  /** 0: it is live. */
   readonly revision: number;
-  /** Content hash of the rule set that the hour has pinned. */
+  /** Content hash of the rule set that the hour has pinned: the live count is by it. */
   readonly ruleSet: string;
+  /** What serves it; null: it is live. */
+  readonly served: ServedGeneration | null;
+  /** Why automatic publication keeps off it; null: it does not. */
+  readonly held: string | null;
   /** When the hour was cut; null while the stream counts into it. */
   readonly cutAtMs: number | null;
   /** Next offset per partition at the cut, empty while uncut; an absent partition is 0. */
@@ -23,6 +29,16 @@ export interface HourAnswer {
   readonly due: boolean;
   /** Named causes for which the live count may differ from the exact one. */
   readonly causes: readonly { readonly cause: string; readonly detail: string }[];
+}
+
+export interface ServedGeneration {
+  readonly generation: number;
+  readonly ruleSet: string;
+  /** SHA-256 over its cells: `core/generation.ts`. */
+  readonly checksum: string;
+  /** The publication that made it serve. */
+  readonly publication: number;
+  readonly cut: readonly CutEntry[];
 }
 
 export interface CutEntry {
@@ -42,51 +58,88 @@ export interface HoursAnswer {
 // its end and the clock is past the end by grace and idle timeout (then no watermark need come).
 const SQL = `
   with mark as materialized (
-    select head.publication, global_watermark_ms() as watermark_ms, s.grace_ms, s.idle_timeout_ms,
+    select head.publication as newest, coalesce($4::bigint, head.publication) as as_of,
+           global_watermark_ms() as watermark_ms, s.grace_ms, s.idle_timeout_ms,
            (select coalesce(bool_and(w.owned and p.at_end_since is not null), false)
               from partition_watermarks(now()) w join stream_progress p using (slot)) as at_end
       from ledger_head head cross join reading_settings s
   ), asked as (
     select * from hours where hour >= $1 and hour < $2 order by hour desc limit $3
   )
-  select mark.publication, mark.watermark_ms, h.hour, h.rule_set, h.cut_at,
-         minute_state(h.hour + interval '1 hour', mark.watermark_ms) as state,
+  select mark.newest, mark.as_of, mark.watermark_ms, h.hour, h.rule_set, h.cut_at,
+         minute_state(h.hour + interval '1 hour', mark.watermark_ms, p.generation) as state,
+         p.revision, p.generation, g.rule_set as served_rule_set, g.checksum,
+         (select publication from pointers
+           where hour = h.hour and revision = p.revision) as publication,
          h.state = 'open' and coalesce(
            mark.watermark_ms >= extract(epoch from h.hour) * 1000 + 3600000 + mark.grace_ms, false)
          or h.state = 'open' and mark.at_end and now() > h.hour + interval '1 hour'
            + (mark.grace_ms + mark.idle_timeout_ms) * interval '1 millisecond' as due,
-         (select coalesce(json_agg(json_build_object('topic', p.topic, 'partition', p.partition,
-                    'nextOffset', c.next_offset) order by p.topic, p.partition), '[]')
-            from hour_cuts c join stream_progress p using (slot) where c.hour = h.hour) as cut,
-         (select count(*) from late_clicks l where l.hour = h.hour) as late_waiting,
+         (select ${cutJson('c')} from hour_cuts c join stream_progress p using (slot)
+           where c.hour = h.hour) as cut,
+         (select ${cutJson('c')} from generation_cuts c join stream_progress p using (slot)
+           where c.generation = g.id) as served_cut,
+         (select x.reason from hour_holds x
+           where x.hour = h.hour and x.publication <= mark.as_of
+             and (x.released is null or x.released > mark.as_of)
+           order by x.publication desc limit 1) as held,
+         (select count(*) from late_clicks l
+           where l.hour = h.hour
+             and is_late_pending(p.generation, mark.as_of, l.slot, l.log_offset)) as late_waiting,
          (select coalesce(json_agg(json_build_object('cause', x.cause, 'detail', x.detail)
                     order by x.cause, x.slot), '[]')
             from hour_causes x where x.hour = h.hour) as causes
-    from mark left join asked h on true
+    from mark
+    left join asked h on true
+    left join lateral served_pointer(h.hour, mark.as_of) p on true
+    left join generations g on g.id = p.generation
    order by h.hour`;
 
+function cutJson(cut: string): string {
+  return `coalesce(json_agg(json_build_object('topic', p.topic, 'partition', p.partition,
+    'nextOffset', ${cut}.next_offset) order by p.topic, p.partition), '[]')`;
+}
+
 interface Row {
-  publication: string;
+  newest: string;
+  as_of: string;
   watermark_ms: string | null;
   hour: Date | null;
   rule_set: string;
   cut_at: Date | null;
   state: MinuteState;
+  revision: number | null;
+  generation: string | null;
+  served_rule_set: string;
+  checksum: string;
+  publication: string;
   due: boolean;
   cut: CutEntry[];
+  served_cut: CutEntry[];
+  held: string | null;
   late_waiting: string;
   causes: { cause: string; detail: string }[];
 }
 
-/** The hours that exist in a range; of more than HOURS_MAX the newest. Throws as `readRows`. */
-export async function readHours(reader: Reader, range: TimeRange | null): Promise<HoursAnswer> {
+/**
+ * The hours that exist in a range; of more than HOURS_MAX the newest. What serves them, the holds and
+ * the late clicks are as of a publication, by default the newest; the rest is as it is now.
+ * @throws TruecountError `not_found` for an unknown `asOf`; what `readRows` throws
+ */
+export async function readHours(
+  reader: Reader,
+  range: TimeRange | null,
+  asOf?: number,
+): Promise<HoursAnswer> {
   const rows = await readRows<Row>(reader, 'hours', SQL, [
     range === null ? '-infinity' : new Date(range.fromMs),
     range === null ? 'infinity' : new Date(range.toMs),
     HOURS_MAX,
+    asOf ?? null,
   ]);
+  checkAsOf(asOf, exactNumber(rows[0]?.newest ?? 0));
   return {
-    asOf: exactNumber(rows[0]?.publication ?? 0),
+    asOf: exactNumber(rows[0]?.as_of ?? 0),
     watermarkMs: exactNumberOrNull(rows[0]?.watermark_ms ?? null),
     hours: rows.flatMap((row) => (row.hour === null ? [] : [toHour(row, row.hour)])),
   };
@@ -96,12 +149,28 @@ function toHour(row: Row, hour: Date): HourAnswer {
   return {
     hourMs: hour.getTime(),
     state: row.state,
-    revision: 0,
+    revision: row.revision ?? 0,
     ruleSet: row.rule_set,
+    served: row.generation === null ? null : toServed(row, row.generation),
+    held: row.held,
     cutAtMs: row.cut_at?.getTime() ?? null,
-    cut: row.cut.map((entry) => ({ ...entry, nextOffset: exactNumber(entry.nextOffset) })),
+    cut: row.cut.map(exactEntry),
     lateWaiting: exactNumber(row.late_waiting),
     due: row.due,
     causes: row.causes,
   };
+}
+
+function toServed(row: Row, generation: string): ServedGeneration {
+  return {
+    generation: exactNumber(generation),
+    ruleSet: row.served_rule_set,
+    checksum: row.checksum,
+    publication: exactNumber(row.publication),
+    cut: row.served_cut.map(exactEntry),
+  };
+}
+
+function exactEntry(entry: CutEntry): CutEntry {
+  return { ...entry, nextOffset: exactNumber(entry.nextOffset) };
 }
