@@ -6,14 +6,20 @@ import type { Migration } from '../store/migrate.js';
 import { measure } from './metrics.js';
 import { sendProblem, unknownRoute } from './problem.js';
 import type { VerifyCell } from './answers/explain.js';
+import type { ReplayControl } from './replay-control.js';
 import { aggregatedCountRoute } from './routes/aggregated-count.js';
+import { changesRoute } from './routes/changes.js';
 import { explainRoute } from './routes/explain.js';
 import { healthLiveRoute } from './routes/health-live.js';
 import { healthReadyRoute } from './routes/health-ready.js';
 import { hoursRoute } from './routes/hours.js';
+import { ledgerRoute } from './routes/ledger.js';
 import { metricsRoute } from './routes/metrics.js';
 import { openapiRoute } from './routes/openapi.js';
 import { popularAdsRoute } from './routes/popular-ads.js';
+import { reconciliationsRoute } from './routes/reconciliations.js';
+import { replaysRoute } from './routes/replays.js';
+import { timeseriesRoute } from './routes/timeseries.js';
 import type { Api, TypeBoxProvider } from './type-provider.js';
 
 export interface ApiParts {
@@ -24,20 +30,26 @@ export interface ApiParts {
   readonly log?: FastifyBaseLogger;
   /** Computes a cell again from the lake; left out: `verify` is refused. */
   readonly verifyCell?: VerifyCell;
+  /** Starts and follows replays; left out: they are `not_ready`. */
+  readonly replays?: ReplayControl;
 }
 
 /** An ad_id of 1,024 bytes is 3,072 characters percent-encoded; longer ones get a clear refusal. */
 const PARAM_CHARACTERS_MAX = 8 * 1024;
 
+/** The only body is that of POST /replays. */
+const BODY_BYTES_MAX = 8 * 1024;
+
 /** The query service: all routes on one pool, not listening yet. The pool stays the caller's. */
-export async function createApi({ pool, migrations, log, verifyCell }: ApiParts): Promise<Api> {
+export async function createApi(parts: ApiParts): Promise<Api> {
+  const { pool, migrations, log, verifyCell, replays } = parts;
   const api = Fastify({
     ...(log === undefined ? {} : { loggerInstance: log }),
     // Requests are counted in the metrics; the log is for what went wrong.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
-    bodyLimit: 1024,
+    bodyLimit: BODY_BYTES_MAX,
     requestTimeout: 30_000,
     // A parameter that no schema knows is refused, not removed: a misspelt one must not be ignored.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
@@ -55,9 +67,14 @@ export async function createApi({ pool, migrations, log, verifyCell }: ApiParts)
   await api.register(swagger, { openapi: DOCUMENT });
 
   aggregatedCountRoute(api, pool);
+  timeseriesRoute(api, pool);
   popularAdsRoute(api, pool);
   explainRoute(api, pool, verifyCell);
   hoursRoute(api, pool);
+  reconciliationsRoute(api, pool);
+  ledgerRoute(api, pool);
+  changesRoute(api, pool);
+  replaysRoute(api, replays);
   healthLiveRoute(api);
   healthReadyRoute(api, pool, migrations);
   metricsRoute(api, registry);

@@ -10,6 +10,9 @@ export interface Problem {
   readonly instance: string;
   readonly code: ErrorCode;
   readonly hint?: string;
+  /** Of `revision_conflict`: what is the newest now. */
+  readonly hour?: string;
+  readonly revision?: number;
 }
 
 /** Seconds after which a client may try again when a dependency is away. */
@@ -25,6 +28,17 @@ export function toProblem(error: TruecountError, requestId: string): Problem {
     instance: `urn:truecount:request:${requestId}`,
     code: error.code,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...conflictOf(error),
+  };
+}
+
+/** What a client needs to decide anew after it lost a race. */
+function conflictOf({ code, context }: TruecountError): Pick<Problem, 'hour' | 'revision'> {
+  if (code !== 'revision_conflict') return {};
+  const { hour, revision } = context;
+  return {
+    ...(typeof hour === 'string' ? { hour } : {}),
+    ...(typeof revision === 'number' ? { revision } : {}),
   };
 }
 

@@ -24,7 +24,7 @@ export const FilterSchema = Type.String({
 });
 
 export const AsOfSchema = Type.Integer({
-  description: 'publication number of an earlier answer',
+  description: 'publication number of an earlier answer: every final minute is as it was then',
   minimum: 0,
   maximum: Number.MAX_SAFE_INTEGER,
 });
@@ -37,6 +37,35 @@ export const CountSchema = Type.Integer({ minimum: 0 });
 
 export const TimeSchema = Type.String({ description: 'RFC 3339, UTC', format: 'date-time' });
 
+export const RevisionSchema = Type.Integer({
+  minimum: 0,
+  description: 'the highest revision of the hours; 0: no generation serves any of them',
+});
+
+export const LatePendingSchema = Type.Integer({
+  minimum: 0,
+  description: 'late clicks recorded and not yet examined: an upper bound of what may be added',
+});
+
+export const FinalUntilSchema = Type.Union([TimeSchema, Type.Null()], {
+  description: 'minutes before it are final; null: the first is not',
+});
+
+export const PublicationSchema = Type.Integer({
+  minimum: 0,
+  description: 'the publication number that was read',
+});
+
+/** Entries, cells and the like of one answer. */
+export const LimitSchema = (what: string, maximum: number, fallback: number) =>
+  Type.Integer({ description: `${what} at most`, minimum: 1, maximum, default: fallback });
+
+export const AfterSchema = Type.Integer({
+  description: 'publication number: what came after it',
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+});
+
 /** RFC 9457. */
 export const ProblemSchema = Type.Object(
   {
@@ -47,6 +76,10 @@ export const ProblemSchema = Type.Object(
     instance: Type.String({ description: 'names this request in the log of the service' }),
     code: Type.Enum(Object.keys(ERROR_CODES), { description: 'closed list' }),
     hint: Type.Optional(Type.String({ description: 'what to do' })),
+    hour: Type.Optional(Type.String({ description: 'of `revision_conflict`: the hour' })),
+    revision: Type.Optional(
+      Type.Integer({ description: 'of `revision_conflict`: the current revision of the hour' }),
+    ),
   },
   { description: 'a problem document (RFC 9457)' },
 );
@@ -61,4 +94,14 @@ export const PROBLEM_RESPONSES = {
   400: problem('the question is wrong; `code` and `hint` say how'),
   404: problem('what is asked for is not known here'),
   503: problem('Postgres is away, busy or not migrated; try again after `Retry-After` seconds'),
+} as const;
+
+/** Of routes that answer about the past. */
+export const COLLECTED_RESPONSE = {
+  410: problem('retention has removed what the answer needs'),
+} as const;
+
+/** Of routes that change something. */
+export const CONFLICT_RESPONSE = {
+  409: problem('its present state does not allow it, or somebody else was first'),
 } as const;

@@ -4,7 +4,15 @@ import { formatTime, parseMinuteRange } from '../../core/range.js';
 import { readAggregatedCount } from '../../store/read/aggregated-count.js';
 import type { Reader } from '../../store/read/connection.js';
 import { checkDimension } from '../../store/read/dimensions.js';
-import { CountSchema, StateSchema, TimeSchema } from '../schemas.js';
+import {
+  CountSchema,
+  FinalUntilSchema,
+  LatePendingSchema,
+  PublicationSchema,
+  RevisionSchema,
+  StateSchema,
+  TimeSchema,
+} from '../schemas.js';
 
 /** The question as it is asked, over HTTP or on the command line. */
 export interface CountAsked {
@@ -23,22 +31,18 @@ export const CountDocument = Type.Object(
     filter_id: Type.Optional(Type.String()),
     count: CountSchema,
     state: StateSchema,
-    revision: Type.Integer({ minimum: 0, description: '0: no generation serves any minute of it' }),
-    final_until: Type.Union([TimeSchema, Type.Null()], {
-      description: 'minutes before it are final; null: none is',
-    }),
-    late_pending: Type.Integer({
-      minimum: 0,
-      description: 'late clicks recorded and not yet examined: an upper bound of what may be added',
-    }),
-    as_of: Type.Integer({ minimum: 0, description: 'the publication number that was read' }),
+    revision: RevisionSchema,
+    final_until: FinalUntilSchema,
+    late_pending: LatePendingSchema,
+    as_of: PublicationSchema,
   },
   { description: 'the clicks on one ad in a range of minutes' },
 );
 
 /**
  * Answers how often an ad was clicked in a range.
- * @throws TruecountError `invalid_argument`, `invalid_range`, `not_found` (as_of) and those of a read
+ * @throws TruecountError `invalid_argument`, `invalid_range`, `not_found` and `collected`
+ * (as_of), and those of a read
  */
 export async function answerCount(
   reader: Reader,
@@ -57,7 +61,7 @@ export async function answerCount(
     count: found.count,
     state: found.state,
     revision: found.revision,
-    final_until: null,
+    final_until: found.finalUntilMs === null ? null : formatTime(found.finalUntilMs),
     late_pending: found.latePending,
     as_of: found.asOf,
   };

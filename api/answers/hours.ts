@@ -2,14 +2,36 @@ import Type, { type Static } from 'typebox';
 import { TruecountError } from '../../core/errors.js';
 import { formatTime, parseHourRange } from '../../core/range.js';
 import type { Reader } from '../../store/read/connection.js';
-import { readHours, type HourAnswer } from '../../store/read/hours.js';
-import { StateSchema, TimeSchema } from '../schemas.js';
+import {
+  readHours,
+  type CutEntry,
+  type HourAnswer,
+  type ServedGeneration,
+} from '../../store/read/hours.js';
+import { PublicationSchema, StateSchema, TimeSchema } from '../schemas.js';
 
 /** The question as it is asked: both ends or none. */
 export interface HoursAsked {
   readonly from?: string | undefined;
   readonly to?: string | undefined;
+  readonly as_of?: number | undefined;
 }
+
+const CutDocument = Type.Array(
+  Type.Object({
+    topic: Type.String(),
+    partition: Type.Integer(),
+    next_offset: Type.Integer({ description: 'clicks from this offset on are not counted' }),
+  }),
+);
+
+const ServedDocument = Type.Object({
+  generation: Type.Integer(),
+  rule_set: Type.String({ description: 'content hash of the rule set that it was made with' }),
+  checksum: Type.String({ description: 'SHA-256 over its cells in canonical order' }),
+  publication: Type.Integer({ description: 'the publication that made it serve' }),
+  cut: CutDocument,
+});
 
 const HourDocument = Type.Object({
   hour: TimeSchema,
@@ -19,14 +41,13 @@ const HourDocument = Type.Object({
   cut_at: Type.Union([TimeSchema, Type.Null()], {
     description: 'when it was cut; null: the stream counts into it',
   }),
-  cut: Type.Array(
-    Type.Object({
-      topic: Type.String(),
-      partition: Type.Integer(),
-      next_offset: Type.Integer({ description: 'clicks from this offset on are late' }),
-    }),
-    { description: 'the cut; a partition without an entry is 0; empty while the hour is not cut' },
-  ),
+  cut: CutDocument,
+  served: Type.Union([ServedDocument, Type.Null()], {
+    description: 'the generation that serves it; null: it is counted live',
+  }),
+  held: Type.Union([Type.String(), Type.Null()], {
+    description: 'why automatic publication keeps off it; null: it does not',
+  }),
   late_waiting: Type.Integer({ minimum: 0, description: 'late clicks that nobody has examined' }),
   due: Type.Boolean({ description: 'not cut, and ready to be' }),
   causes: Type.Array(Type.Object({ cause: Type.String(), detail: Type.String() }), {
@@ -36,7 +57,7 @@ const HourDocument = Type.Object({
 
 export const HoursDocument = Type.Object(
   {
-    as_of: Type.Integer({ minimum: 0 }),
+    as_of: PublicationSchema,
     watermark: Type.Union([TimeSchema, Type.Null()], {
       description: 'null: a partition that holds it back has not been read yet',
     }),
@@ -47,13 +68,13 @@ export const HoursDocument = Type.Object(
 
 /**
  * Answers how far each hour has come.
- * @throws TruecountError `invalid_argument`, `invalid_range` and those of a read
+ * @throws TruecountError `invalid_argument`, `invalid_range`, `not_found` (as_of), those of a read
  */
 export async function answerHours(
   reader: Reader,
   asked: HoursAsked,
 ): Promise<Static<typeof HoursDocument>> {
-  const found = await readHours(reader, rangeOf(asked));
+  const found = await readHours(reader, rangeOf(asked), asked.as_of);
   return {
     as_of: found.asOf,
     watermark: timeOrNull(found.watermarkMs),
@@ -76,15 +97,26 @@ function toDocument(hour: HourAnswer): Static<typeof HourDocument> {
     revision: hour.revision,
     rule_set: hour.ruleSet,
     cut_at: timeOrNull(hour.cutAtMs),
-    cut: hour.cut.map(({ topic, partition, nextOffset }) => ({
-      topic,
-      partition,
-      next_offset: nextOffset,
-    })),
+    cut: cutOf(hour.cut),
+    served: hour.served === null ? null : servedOf(hour.served),
+    held: hour.held,
     late_waiting: hour.lateWaiting,
     due: hour.due,
     causes: [...hour.causes],
   };
+}
+
+function servedOf(served: ServedGeneration): Static<typeof ServedDocument> {
+  const { generation, ruleSet, checksum, publication, cut } = served;
+  return { generation, rule_set: ruleSet, checksum, publication, cut: cutOf(cut) };
+}
+
+function cutOf(cut: readonly CutEntry[]): Static<typeof CutDocument> {
+  return cut.map(({ topic, partition, nextOffset }) => ({
+    topic,
+    partition,
+    next_offset: nextOffset,
+  }));
 }
 
 function timeOrNull(ms: number | null): string | null {

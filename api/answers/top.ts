@@ -4,7 +4,13 @@ import { formatTime, parseMinute } from '../../core/range.js';
 import type { Reader } from '../../store/read/connection.js';
 import { checkDimension } from '../../store/read/dimensions.js';
 import { readTopAds } from '../../store/read/top-ads.js';
-import { CountSchema, StateSchema, TimeSchema } from '../schemas.js';
+import {
+  CountSchema,
+  PublicationSchema,
+  RevisionSchema,
+  StateSchema,
+  TimeSchema,
+} from '../schemas.js';
 
 /** The question as it is asked, over HTTP or on the command line. Its numbers are in bounds. */
 export interface TopAsked {
@@ -13,6 +19,7 @@ export interface TopAsked {
   readonly top_n: number;
   readonly at?: string | undefined;
   readonly filter_id?: string | undefined;
+  readonly as_of?: number | undefined;
 }
 
 export const TopDocument = Type.Object(
@@ -22,7 +29,8 @@ export const TopDocument = Type.Object(
     to: TimeSchema,
     filter_id: Type.Optional(Type.String()),
     state: StateSchema,
-    as_of: Type.Integer({ minimum: 0, description: 'the publication number that was read' }),
+    revision: RevisionSchema,
+    as_of: PublicationSchema,
     ads: Type.Array(Type.Object({ ad_id: Type.String(), count: CountSchema }), {
       description: 'most clicks first; equal ones by ad_id, bytewise; ads without clicks left out',
     }),
@@ -32,8 +40,8 @@ export const TopDocument = Type.Object(
 
 /**
  * Answers which ads were clicked most in the window that ends at `at`.
- * @throws TruecountError `invalid_argument`, `invalid_range`, `not_ready` (no watermark) and those
- * of a read
+ * @throws TruecountError `invalid_argument`, `invalid_range`, `not_ready` (no watermark), `not_found` and
+ * `collected` (as_of), and those of a read
  */
 export async function answerTop(
   reader: Reader,
@@ -45,6 +53,7 @@ export async function answerTop(
     topN: asked.top_n,
     atMs: asked.at === undefined ? undefined : parseMinute('at', asked.at),
     filter,
+    asOf: asked.as_of,
   });
   if (found.ads.length === 0) await checkDimension(reader, filter);
   return {
@@ -53,6 +62,7 @@ export async function answerTop(
     to: formatTime(found.toMs),
     ...(filter === '' ? {} : { filter_id: filter }),
     state: found.state,
+    revision: found.revision,
     as_of: found.asOf,
     ads: found.ads.map(({ adId, count }) => ({ ad_id: adId, count })),
   };

@@ -1,7 +1,14 @@
 import Type from 'typebox';
 import type { Reader } from '../../store/read/connection.js';
 import { CountDocument, answerCount } from '../answers/count.js';
-import { AsOfSchema, FilterSchema, FromSchema, PROBLEM_RESPONSES, ToSchema } from '../schemas.js';
+import {
+  AsOfSchema,
+  COLLECTED_RESPONSE,
+  FilterSchema,
+  FromSchema,
+  PROBLEM_RESPONSES,
+  ToSchema,
+} from '../schemas.js';
 import type { Api } from '../type-provider.js';
 
 const schema = {
@@ -17,7 +24,7 @@ const schema = {
     },
     { additionalProperties: false },
   ),
-  response: { 200: CountDocument, ...PROBLEM_RESPONSES },
+  response: { 200: CountDocument, ...PROBLEM_RESPONSES, ...COLLECTED_RESPONSE },
 };
 
 /** `GET /ads/{ad_id}/aggregated_count` */

@@ -2,7 +2,13 @@ import Type from 'typebox';
 import { QUESTION_LIMITS } from '../../core/question.js';
 import type { Reader } from '../../store/read/connection.js';
 import { TopDocument, answerTop } from '../answers/top.js';
-import { AtSchema, FilterSchema, PROBLEM_RESPONSES } from '../schemas.js';
+import {
+  AsOfSchema,
+  AtSchema,
+  COLLECTED_RESPONSE,
+  FilterSchema,
+  PROBLEM_RESPONSES,
+} from '../schemas.js';
 import type { Api } from '../type-provider.js';
 
 const schema = {
@@ -22,10 +28,11 @@ const schema = {
       }),
       at: Type.Optional(AtSchema),
       filter_id: Type.Optional(FilterSchema),
+      as_of: Type.Optional(AsOfSchema),
     },
     { additionalProperties: false },
   ),
-  response: { 200: TopDocument, ...PROBLEM_RESPONSES },
+  response: { 200: TopDocument, ...PROBLEM_RESPONSES, ...COLLECTED_RESPONSE },
 };
 
 /** `GET /ads/popular_ads` */

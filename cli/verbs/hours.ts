@@ -17,7 +17,7 @@ type Answer = Static<typeof HoursDocument>;
 export function register(program: Command): void {
   const hours = program
     .command('hours')
-    .summary('state, rule set, cut and late clicks of each hour')
+    .summary('state, revision, rule set, cut and late clicks of each hour')
     .description('Shows how far each hour has come: the answer of GET /hours.')
     .option('--from <time>', 'first hour')
     .option('--to <time>', 'end of the range, not in it')
@@ -34,7 +34,7 @@ export function register(program: Command): void {
 }
 
 function table(answer: Answer): string {
-  const topics = new Set(answer.hours.flatMap((hour) => hour.cut.map((entry) => entry.topic)));
+  const topics = new Set(answer.hours.flatMap((hour) => cutShown(hour).map(({ topic }) => topic)));
   return [
     `watermark ${answer.watermark ?? 'none yet'}`,
     columns([
@@ -43,18 +43,32 @@ function table(answer: Answer): string {
         hour.hour,
         hour.state,
         String(hour.revision),
-        hour.rule_set.slice(0, 8),
+        (hour.served?.rule_set ?? hour.rule_set).slice(0, 8),
         String(hour.late_waiting),
         cutOf(hour, topics.size > 1),
-        hour.causes.map(({ cause, detail }) => printable(`${cause}: ${detail}`)).join('; '),
+        remarksOn(hour),
       ]),
     ]),
   ].join('\n');
 }
 
+/** Of a final hour what counts is the cut of what serves it. */
+function cutShown(hour: Answer['hours'][number]) {
+  return hour.served?.cut ?? hour.cut;
+}
+
+/** A hold; and while the live count is shown, why it may differ from the exact one. */
+function remarksOn({ held, served, causes }: Answer['hours'][number]): string {
+  const shown = served === null ? causes : [];
+  return [
+    ...(held === null ? [] : [printable(`held: ${held}`)]),
+    ...shown.map(({ cause, detail }) => printable(`${cause}: ${detail}`)),
+  ].join('; ');
+}
+
 function cutOf(hour: Answer['hours'][number], severalTopics: boolean): string {
   if (hour.cut_at === null) return hour.due ? 'due' : '-';
-  const positions = hour.cut.map(
+  const positions = cutShown(hour).map(
     ({ topic, partition, next_offset }) =>
       `${severalTopics ? `${topic}/` : ''}${String(partition)}@${String(next_offset)}`,
   );

@@ -19,6 +19,7 @@ interface TopOptions extends CommonOptions {
   readonly topN: string;
   readonly at?: string;
   readonly filter?: string;
+  readonly asOf?: string;
 }
 
 /** `truecount query`: the same answers as the API, from the same reads. */
@@ -52,10 +53,7 @@ function registerCount(query: Command): void {
           from: options.from,
           to: options.to,
           filter_id: options.filter,
-          as_of:
-            options.asOf === undefined
-              ? undefined
-              : parseWhole('--as-of', options.asOf, 0, Number.MAX_SAFE_INTEGER),
+          as_of: publicationOf(options.asOf),
         }),
       );
       printResult(options.json === true, answer, () =>
@@ -82,6 +80,7 @@ function registerTop(query: Command): void {
     .requiredOption('--top-n <number>', 'ads at most')
     .option('--at <time>', 'end of the window (default: the watermark, floored to its minute)')
     .option('--filter <dimension:value>', 'clicks with this dimension value only')
+    .option('--as-of <number>', 'publication number of an earlier answer')
     .action(async (options: TopOptions) => {
       const answer = await withReader(options, (pool) =>
         answerTop(pool, {
@@ -89,6 +88,7 @@ function registerTop(query: Command): void {
           top_n: parseWhole('--top-n', options.topN, 1, topNMax),
           at: options.at,
           filter_id: options.filter,
+          as_of: publicationOf(options.asOf),
         }),
       );
       printResult(options.json === true, answer, () =>
@@ -105,4 +105,8 @@ function registerTop(query: Command): void {
     withCommonOptions(top),
     'npx truecount query top --window-size 60 --top-n 10 --at 2026-11-21T11',
   );
+}
+
+function publicationOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseWhole('--as-of', text, 0, Number.MAX_SAFE_INTEGER);
 }

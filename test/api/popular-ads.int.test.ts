@@ -58,6 +58,7 @@ test('top ads, ties included, equal brute force for random worlds and windows', 
           to: formatTime(minuteMs(at)),
           ...(filter === '' ? {} : { filter_id: filter }),
           state: at <= WATERMARK_MINUTE ? 'provisional' : 'open',
+          revision: 0,
           as_of: 0,
           ads: topOf(world, filter, at - windowSize, at, topN),
         });

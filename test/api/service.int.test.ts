@@ -120,12 +120,20 @@ test('the OpenAPI document is 3.1 and lists every route with its answers', async
   expect(Object.keys(document.paths).sort()).toEqual([
     '/ads/popular_ads',
     '/ads/{ad_id}/aggregated_count',
+    '/ads/{ad_id}/explain',
+    '/ads/{ad_id}/timeseries',
+    '/changes',
     '/health/live',
     '/health/ready',
     '/hours',
+    '/ledger',
+    '/reconciliations',
+    '/reconciliations/{id}',
+    '/replays',
+    '/replays/{id}',
   ]);
   const { responses } = document.paths['/ads/popular_ads']?.get ?? { responses: {} };
-  expect(Object.keys(responses)).toEqual(['200', '400', '404', '503']);
+  expect(Object.keys(responses)).toEqual(['200', '400', '404', '410', '503']);
   expect(JSON.stringify(responses['400'])).toContain('application/problem+json');
   await close();
 });

@@ -3,6 +3,7 @@ import { writeReadingSettings } from '../../store/reading-settings.js';
 import { readHours } from '../../store/read/hours.js';
 import { readPartitions } from '../../store/read/partitions.js';
 import { freshDatabase, type TestDatabase } from '../support/stack.js';
+import { emptyTables } from '../api/support/world.js';
 
 const SETTINGS = {
   outOfOrdernessMs: 10_000,
@@ -18,7 +19,7 @@ beforeAll(async () => {
   await database.pool.query(`insert into rule_sets values ('r', '{}')`);
 });
 afterAll(() => database.close());
-beforeEach(() => database.pool.query('truncate stream_progress, hours cascade'));
+beforeEach(() => emptyTables(database.pool, 'stream_progress', 'hours'));
 
 interface PartitionRow {
   readonly maxEventMs?: number;

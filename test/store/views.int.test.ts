@@ -6,6 +6,7 @@ import {
   WORLD_FILTERS,
   WORLD_HOURS,
   clicksOf,
+  emptyTables,
   load,
   minuteMs,
   seedLog,
@@ -69,7 +70,7 @@ test('both views hold every minute with clicks, and no other, for random worlds'
 });
 
 test('a condition on the ad is one index lookup per hour, and on click_hour fewer', async () => {
-  await database.pool.query('truncate hours, live_cells, late_clicks cascade');
+  await emptyTables(database.pool, 'hours', 'live_cells', 'late_clicks');
   await database.pool.query(
     `insert into hours (hour, rule_set)
      select $1::timestamptz + h * interval '1 hour', 'r' from generate_series(0, 23) h`,

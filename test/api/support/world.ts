@@ -84,7 +84,8 @@ export async function seedLog(pool: pg.Pool, maxEventMs: number): Promise<void> 
 
 /** Replaces all hours, cells and late clicks by those of a world. */
 export async function load(pool: pg.Pool, world: World): Promise<void> {
-  await pool.query('truncate hours, live_cells, late_clicks cascade');
+  await emptyTables(pool, 'hours', 'live_cells', 'late_clicks', 'generation_cells');
+  await pool.query('update ledger_head set publication = 0, hash = default');
   await pool.query(
     `insert into hours (hour, rule_set) select h, 'r'
        from unnest($1::timestamptz[]) h`,
@@ -103,6 +104,18 @@ export async function load(pool: pg.Pool, world: World): Promise<void> {
        select $1, slot, $3, $4, $5, $6 from stream_progress where partition = $2`,
       [hourDate(l.hour), l.partition, l.offset, l.minute, l.ad, l.filters],
     );
+  }
+}
+
+/** Empties tables and those that refer to them, append-only ones too: their triggers do not run. */
+export async function emptyTables(pool: pg.Pool, ...tables: readonly string[]): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin; set local session_replication_role = replica');
+    await client.query(`truncate ${tables.join()} cascade`);
+    await client.query('commit');
+  } finally {
+    client.release();
   }
 }
 

@@ -1,0 +1,178 @@
+import Type, { type Static } from 'typebox';
+import { TruecountError } from '../../core/errors.js';
+import { formatTime, parseHourRange } from '../../core/range.js';
+import {
+  REPLAY_STATES,
+  type Replay,
+  type ReplayControl,
+  type ReplaySummary,
+} from '../replay-control.js';
+import { FromSchema, TimeSchema, ToSchema } from '../schemas.js';
+
+/** Replays in one answer at most, and by default. */
+export const REPLAYS_MAX = 1_000;
+export const REPLAYS_DEFAULT = 100;
+
+const words = (description: string, maxLength: number) =>
+  Type.String({ description, minLength: 1, maxLength });
+
+/** The body of `POST /replays`. */
+export const ReplayBody = Type.Object(
+  {
+    from: FromSchema,
+    to: ToSchema,
+    rules: Type.Optional(
+      Type.String({
+        description: 'hash of a stored rule set; left out: each hour’s own',
+        pattern: '^[0-9a-f]{64}$',
+      }),
+    ),
+    reason: Type.Optional(words('why, for the ledger', 500)),
+    actor: Type.Optional(words('who, for the ledger', 100)),
+    needs_approval: Type.Optional(
+      Type.Boolean({ description: 'publish nothing until what would change is approved' }),
+    ),
+    parallel: Type.Optional(
+      Type.Integer({ description: 'hours in work at a time', minimum: 1, maximum: 64 }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const Summary = {
+  id: Type.String({ description: 'the workflow’s id' }),
+  run_id: Type.String(),
+  state: Type.Enum([...REPLAY_STATES]),
+  started_at: TimeSchema,
+  closed_at: Type.Union([TimeSchema, Type.Null()]),
+};
+
+export const ReplaySummaryDocument = Type.Object(Summary);
+
+export const ReplaysDocument = Type.Object(
+  { replays: Type.Array(ReplaySummaryDocument, { description: 'the newest first' }) },
+  { description: 'replays that Temporal still knows' },
+);
+
+const ProgressDocument = Type.Object({
+  stage: Type.String(),
+  hours_done: Type.Integer(),
+  hours_total: Type.Integer(),
+  rows_done: Type.Integer(),
+  rows_total: Type.Integer(),
+  paused: Type.Boolean(),
+  awaits_approval: Type.Union([Type.String(), Type.Null()], {
+    description: 'the hash to approve, while it waits for that',
+  }),
+  detail: Type.String(),
+});
+
+const ResultDocument = Type.Object({
+  publication: Type.Union([Type.Integer(), Type.Null()], {
+    description: 'null: nothing had to be published',
+  }),
+  hours: Type.Integer(),
+  published: Type.Integer(),
+  confirmed: Type.Integer(),
+  held: Type.Integer(),
+  cells_differ: Type.Integer(),
+});
+
+export const ReplayDocument = Type.Object(
+  {
+    ...Summary,
+    progress: Type.Union([ProgressDocument, Type.Null()], {
+      description: 'null: it does not run, or no worker answers',
+    }),
+    result: Type.Union([ResultDocument, Type.Null()]),
+    error: Type.Union([Type.String(), Type.Null()]),
+  },
+  { description: 'a replay and how far it is' },
+);
+
+/**
+ * Starts a replay and answers its id.
+ * @throws TruecountError `invalid_argument`, `invalid_range`, `not_ready` without Temporal, and those
+ * of `ReplayControl.start`
+ */
+export async function startReplay(
+  control: ReplayControl | undefined,
+  body: Static<typeof ReplayBody>,
+): Promise<Static<typeof ReplaySummaryDocument>> {
+  const { fromMs, toMs } = parseHourRange(body.from, body.to);
+  const { rules, reason, actor, needs_approval: needsApproval, parallel } = body;
+  const started = await configured(control).start({
+    from: formatTime(fromMs),
+    to: formatTime(toMs),
+    actor: actor ?? 'api',
+    ...(rules === undefined ? {} : { rules }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(needsApproval === undefined ? {} : { needsApproval }),
+    ...(parallel === undefined ? {} : { parallel }),
+  });
+  return summaryOf(started);
+}
+
+/** Answers which replays there are. Throws as `startReplay`. */
+export async function answerReplays(
+  control: ReplayControl | undefined,
+  limit = REPLAYS_DEFAULT,
+): Promise<Static<typeof ReplaysDocument>> {
+  return { replays: (await configured(control).list(limit)).map(summaryOf) };
+}
+
+/** Answers how far one of them is. @throws TruecountError `not_found`; else as `startReplay` */
+export async function answerReplay(
+  control: ReplayControl | undefined,
+  id: string,
+): Promise<Static<typeof ReplayDocument>> {
+  const found = await configured(control).get(id);
+  if (found === null) {
+    throw new TruecountError('not_found', `there is no replay ${JSON.stringify(id)}`, {
+      hint: 'GET /replays lists them; in a path the id is percent-encoded (/ is %2F)',
+    });
+  }
+  return { ...summaryOf(found), ...detailsOf(found) };
+}
+
+function configured(control: ReplayControl | undefined): ReplayControl {
+  if (control !== undefined) return control;
+  throw new TruecountError('not_ready', 'this API knows no Temporal, which replays run on', {
+    hint: 'set TRUECOUNT_TEMPORAL_ADDRESS, or start the stack with `truecount up`',
+  });
+}
+
+function summaryOf(replay: ReplaySummary): Static<typeof ReplaySummaryDocument> {
+  const { id, runId, state, startedAtMs, closedAtMs } = replay;
+  return {
+    id,
+    run_id: runId,
+    state,
+    started_at: formatTime(startedAtMs),
+    closed_at: closedAtMs === null ? null : formatTime(closedAtMs),
+  };
+}
+
+function detailsOf({ progress, result, error }: Replay) {
+  return {
+    progress: progress && {
+      stage: progress.stage,
+      hours_done: progress.hoursDone,
+      hours_total: progress.hoursTotal,
+      rows_done: progress.rowsDone,
+      rows_total: progress.rowsTotal,
+      paused: progress.paused,
+      awaits_approval: progress.awaitsApproval,
+      detail: progress.detail,
+    },
+    result: result && {
+      publication: result.publication,
+      hours: result.hours,
+      published: result.published,
+      confirmed: result.confirmed,
+      held: result.held,
+      cells_differ: result.cellsDiffer,
+    },
+    error,
+  };
+}
