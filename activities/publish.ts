@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { formatTime } from '../core/range.js';
-import { generationCut } from '../store/generations/find.js';
+import { generationCut } from '../store/generations/cut.js';
 import { publish } from '../store/publish/publish.js';
 import type { Activities } from '../workflows/activity-contract.js';
 import { hourMsOf } from '../workflows/input.js';

@@ -1,6 +1,4 @@
-import { Context } from '@temporalio/activity';
 import { sweepScratch } from '../batch/scratch.js';
-import { collectGenerations } from '../store/generations/collect.js';
 import type { Activities } from '../workflows/activity-contract.js';
 import type { ActivityDeps } from './deps.js';
 import { withSignsOfLife } from './signs-of-life.js';
@@ -16,16 +14,11 @@ export function removeScratchActivity({ lake }: ActivityDeps): Activities['remov
     });
 }
 
-/** What killed attempts left in the lake, and the cells of generations past their retention. */
-export function sweepActivity(deps: ActivityDeps): Activities['sweep'] {
-  const { keepGenerations, keepMs } = deps.settle;
+/** What killed attempts left in the lake. */
+export function sweepActivity({ lake }: ActivityDeps): Activities['sweep'] {
   return () =>
     withSignsOfLife(async () => {
-      const scratchRemoved = await sweepScratch(deps.lake, Date.now() - SCRATCH_AGE_MS);
-      const { cancellationSignal } = Context.current();
-      const generationsCollected = await deps.longSession(cancellationSignal, (client) =>
-        collectGenerations(client, { keepGenerations, keepMs }),
-      );
-      return { scratchRemoved, generationsCollected };
+      const scratchRemoved = await sweepScratch(lake, Date.now() - SCRATCH_AGE_MS);
+      return { scratchRemoved };
     });
 }

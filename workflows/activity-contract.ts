@@ -40,7 +40,7 @@ export interface Activities {
   dueWork(range: { readonly from?: HourText; readonly to?: HourText }): Promise<DueHours>;
   /** Removes scratch objects of a finished attempt. */
   removeScratch(input: { readonly keys: readonly string[] }): Promise<void>;
-  /** Removes what finished or killed attempts left, and generations past their retention. */
+  /** Removes what killed attempts left. */
   sweep(): Promise<SweepResult>;
 }
 
@@ -140,5 +140,4 @@ export interface DueHours {
 
 export interface SweepResult {
   readonly scratchRemoved: number;
-  readonly generationsCollected: number;
 }

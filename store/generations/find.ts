@@ -1,6 +1,4 @@
 import type pg from 'pg';
-import type { Cut, CutPosition } from '../../core/cut.js';
-import { TruecountError } from '../../core/errors.js';
 import type { LoadedGeneration } from '../../core/generation-draft.js';
 import { hashInputs } from '../../core/generation.js';
 import type { GenerationInputs } from '../../core/generation.js';
@@ -25,18 +23,4 @@ export async function loadedGeneration(
     clicks: Number(row.n),
     existed: true,
   };
-}
-
-/** The cut that a generation was made at. Throws not_found. */
-export async function generationCut(client: pg.ClientBase, generation: number): Promise<Cut> {
-  const { rows } = await client.query<{ cut: CutPosition[] }>(
-    `select (select coalesce(json_agg(json_build_object('topic', s.topic,
-               'partition', s.partition, 'nextOffset', c.next_offset)), '[]')
-               from generation_cuts c join stream_progress s using (slot)
-              where c.generation = g.id) as cut
-       from generations g where id = $1`,
-    [generation],
-  );
-  if (rows[0] !== undefined) return rows[0].cut;
-  throw new TruecountError('not_found', `there is no generation ${String(generation)}`);
 }
