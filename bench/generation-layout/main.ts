@@ -101,7 +101,7 @@ function writeReport(name: string, all: readonly Measured[]): Report {
       'backend MB': crowd.backendMb.toFixed(0),
       '8 at once: failed': `${String(crowd.failed)} of 80`,
       'answers/s': crowd.queriesPerSecond.toFixed(0),
-      '8 open: failed': crowd.openFailed,
+      '12 open: failed': crowd.openFailed,
     })),
     notes: [
       `2,160 generations of ${String(all[0]!.ads * FILTERS)} rows of an ad and filter`,
