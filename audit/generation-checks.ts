@@ -42,7 +42,7 @@ const TOTALS: SqlCheck = {
   holds: 'the counted clicks of a minute are the unfiltered cells of the generation',
   unit: 'generations',
   sql: `
-    cells as (select c.generation as id, ${perMinute((i) => `sum(c.counts[${i}])::bigint`)} as counts
+    cells as (select c.generation as id, ${perMinute((i) => `coalesce(sum(c.counts[${i}]), 0)::bigint`)} as counts
                 from judged g join generation_cells c on c.generation = g.id and c.filter = ''
                group by c.generation),
     looked as (select id, hour, g.counted, coalesce(c.counts, ${zeros()}) as counts
@@ -61,7 +61,7 @@ const DIMENSIONS: SqlCheck = {
   unit: 'ads of generations',
   sql: `
     sums as (select c.generation as id, c.ad_id, split_part(c.filter, ':', 1) as dimension,
-                    ${perMinute((i) => `sum(c.counts[${i}])`)} as counts
+                    ${perMinute((i) => `coalesce(sum(c.counts[${i}]), 0)`)} as counts
                from judged g join generation_cells c on c.generation = g.id
               group by c.generation, c.ad_id, split_part(c.filter, ':', 1)),
     named as (select g.id, d.value ->> 'name' as dimension
@@ -84,15 +84,17 @@ const DIMENSIONS: SqlCheck = {
               from differing d)`,
 };
 
+/** Minutes without clicks before the first and after the last may be left out. */
 const CELL_SHAPE: SqlCheck = {
   invariant: 'I4',
   name: 'generation_shape',
-  holds: 'each row of a generation has 60 minutes, none of them negative',
+  holds: 'each row of a generation counts some of 60 minutes, none of them negative',
   unit: 'rows',
   sql: `
     looked as (select c.* from judged g join generation_cells c on c.generation = g.id),
     bad as (select generation, filter, ad_id, counts from looked
-             where cardinality(counts) <> 60 or array_lower(counts, 1) <> 1
+             where coalesce(array_lower(counts, 1), 0) < 1
+                or coalesce(array_upper(counts, 1), 61) > 60
                 or array_position(counts, null) is not null or 0 > any (counts))`,
 };
 
@@ -202,7 +204,8 @@ const STREAM_IS_BATCH: SqlCheck = {
                     ${perMinute((i) => `sum(l.counts[${i}])::integer`)} as counts
                from compared c join live_cells l using (hour)
               group by c.id, c.hour, l.filter, l.ad_id),
-    batch as (select c.id, c.hour, g.filter, g.ad_id, g.counts
+    batch as (select c.id, c.hour, g.filter, g.ad_id,
+                     ${perMinute((i) => `coalesce(g.counts[${i}], 0)`)} as counts
                 from compared c join generation_cells g on g.generation = c.id),
     looked as (select id, hour, filter, ad_id, coalesce(l.counts, ${zeros('integer')}) as live,
                       coalesce(b.counts, ${zeros('integer')}) as batch

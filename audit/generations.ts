@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Cut } from '../core/cut.js';
 import { CellsChecksum, hashInputs } from '../core/generation.js';
 import { formatTime } from '../core/range.js';
+import { MINUTES_PER_HOUR } from '../core/time.js';
 import { rowsOf } from './cursor.js';
 import { Findings, findingsCheck, type Check, type Example } from './report.js';
 import { JUDGED, exactNumber, scopeParameters, type Scope } from './sql-check.js';
@@ -105,18 +106,36 @@ export function named({ id, hourMs }: StoredGeneration): Example {
 
 export interface StoredRow {
   readonly filter: string;
-  readonly ad_id: string;
+  readonly adId: string;
+  /** From minute 0; 60 of them, unless the row is damaged. */
   readonly counts: readonly number[];
 }
 
+interface CellsRow {
+  filter: string;
+  ad_id: string;
+  /** Minute of the first count, from 1: counts before it are left out. */
+  first: number | null;
+  counts: (number | null)[];
+}
+
 /** The cells of a generation in canonical order. */
-export function cellRows(client: pg.ClientBase, generation: number): AsyncGenerator<StoredRow> {
-  return rowsOf<StoredRow & pg.QueryResultRow>(
+export async function* cellRows(
+  client: pg.ClientBase,
+  generation: number,
+): AsyncGenerator<StoredRow, void> {
+  const rows = rowsOf<CellsRow>(
     client,
-    `select filter, ad_id, counts from generation_cells where generation = $1
-      order by filter, ad_id`,
+    `select filter, ad_id, array_lower(counts, 1) as first, counts from generation_cells
+      where generation = $1 order by filter, ad_id`,
     [generation],
   );
+  for await (const { filter, ad_id: adId, first, counts } of rows) {
+    const before = Math.max(0, (first ?? 1) - 1);
+    const all = [...new Array<number>(before).fill(0), ...counts.map((n) => n ?? 0)];
+    while (all.length < MINUTES_PER_HOUR) all.push(0);
+    yield { filter, adId, counts: all };
+  }
 }
 
 async function storedCells(
@@ -124,7 +143,7 @@ async function storedCells(
   generation: number,
 ): Promise<{ checksum: string; rows: number; cells: number }> {
   const checksum = new CellsChecksum();
-  for await (const { filter, ad_id: adId, counts } of cellRows(client, generation)) {
+  for await (const { filter, adId, counts } of cellRows(client, generation)) {
     checksum.add(filter, adId, counts);
   }
   return { rows: checksum.rows, cells: checksum.cells, checksum: checksum.digest() };

@@ -257,9 +257,9 @@ async function compareCells(
       }));
     });
   for await (const row of cellRows(client, generation.id)) {
-    const found = left.get(row.filter)?.get(row.ad_id) ?? [];
-    left.get(row.filter)?.delete(row.ad_id);
-    differ(row.filter, row.ad_id, row.counts, found);
+    const found = left.get(row.filter)?.get(row.adId) ?? [];
+    left.get(row.filter)?.delete(row.adId);
+    differ(row.filter, row.adId, row.counts, found);
   }
   for (const [filter, ads] of left) for (const [ad, counts] of ads) differ(filter, ad, [], counts);
 }

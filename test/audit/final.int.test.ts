@@ -64,6 +64,13 @@ describe('a healthy world with final hours', () => {
     expect(find(report, 'I6 live_against_generation').detail).toContain('8 rows');
   });
 
+  it('reads rows of which minutes without clicks at either end were left out', async () => {
+    await database.pool.query(
+      `update generation_cells set counts = '[11:11]={1}' where ad_id = 'c'`,
+    );
+    expect(names(await run(), 'broken')).toEqual([]);
+  });
+
   it('looks at the generations that serve, unless all are asked for', async () => {
     const { checked } = find(await run({ allGenerations: false }), 'I5 generation_checksums');
     expect(checked).toMatchObject({ generations: 1 });
@@ -173,8 +180,8 @@ const DAMAGES: [what: string, sql: string, broken: string[]][] = [
     ['I4 generation_sums', 'I5 generation_checksums'],
   ],
   [
-    'a row of a generation has 59 minutes',
-    `update generation_cells set counts = counts[1:59]
+    'a row of a generation has 61 minutes',
+    `update generation_cells set counts = counts || 0
       where generation = 2 and filter = 'country:GB'`,
     ['I4 generation_shape'],
   ],
