@@ -6,6 +6,7 @@ import type { FaultKind } from '../support/faults.js';
 import { RECOVERY_MS } from '../support/faults/bed.js';
 import type { FaultBed } from '../support/faults/bed.js';
 import { LOAD_START_MS } from '../support/faults/load.js';
+import { ARCHIVE } from '../support/faults/subject.js';
 import type { WorkerProcess } from '../support/faults/worker-process.js';
 import { until } from '../support/until.js';
 
@@ -141,6 +142,33 @@ const brokerCrashed: FaultKind = {
   },
 };
 
+/** The same blows against archivers; what is half written must never be listed. */
+const archive = { subject: ARCHIVE, flushIntervalMs: 500 } as const;
+
+const archiverFrozenInCommit: FaultKind = {
+  ...usual,
+  ...archive,
+  name: 'archiver frozen inside its commit',
+  aim: 'inside',
+  inject: async (bed, victim) => {
+    await freezeInFlush(bed, victim, 'partition', 0);
+    bed.struck();
+    const takenMs = await timed(() => untilTakenOver(bed, victim));
+    bed.measure('ms until a successor archived', takenMs);
+    expect(takenMs, 'ms until a successor archived').toBeLessThan(2 * FROZEN_TRANSACTION_MS);
+    victim.wake();
+  },
+};
+
+export const ARCHIVE_FAULT_KINDS = {
+  killed: { ...killed, ...archive, name: 'archiver killed -9' },
+  frozen: { ...frozen, ...archive, flushIntervalMs: 3_000, name: 'archiver frozen and woken' },
+  frozenInCommit: archiverFrozenInCommit,
+  rebalanced: { ...rebalanced, ...archive, name: 'archivers added and removed' },
+  postgresCrashed: { ...postgresCrashed, ...archive, name: 'Postgres crashed under archivers' },
+  brokerCrashed: { ...brokerCrashed, ...archive, name: 'broker killed -9 under archivers' },
+} as const satisfies Record<string, FaultKind>;
+
 export const FAULT_KINDS = {
   killed,
   frozen,
@@ -224,7 +252,7 @@ async function lockHour(lock: Queryable, hourMs: number): Promise<void> {
 /** The last fence row that its flush takes: it holds the others when it comes to wait. */
 async function lockLastSlot(bed: FaultBed, lock: Queryable, victim: WorkerProcess): Promise<void> {
   const slot = (await bed.owned(victim)).at(-1)!.slot;
-  await lock.query('select from stream_progress where slot = $1 for update', [slot]);
+  await lock.query(`select from ${bed.subject.fence} where slot = $1 for update`, [slot]);
 }
 
 async function cut(bed: FaultBed, hourMs: number): Promise<void> {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { generateClicks } from '../../ingest/generator/generate.js';
 import { freshDatabase, freshTopic, kafkaBrokers } from '../support/stack.js';
 import { produce } from '../support/stream.js';
-import { expectArchived, startArchiver, untilArchived } from './support/archive.js';
+import { expectArchived, startArchiver, untilArchived } from '../support/archive.js';
 
 let dir: string;
 beforeAll(() => {

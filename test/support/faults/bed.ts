@@ -3,6 +3,8 @@ import { endOffsets } from '../stream.js';
 import { until } from '../until.js';
 import type { Load } from './load.js';
 import type { Servers } from './servers.js';
+import { lakeOf } from './subject.js';
+import type { PartitionRow, Subject } from './subject.js';
 import { WorkerProcess } from './worker-process.js';
 
 export const PARTITIONS = 4;
@@ -22,15 +24,6 @@ export interface WorkInFlight {
   readonly inTransaction: boolean;
 }
 
-export interface PartitionRow {
-  readonly partition: number;
-  readonly slot: number;
-  readonly owner: string;
-  readonly next: number;
-  /** Since its owner last committed or reported. */
-  readonly quietMs: number;
-}
-
 /** What a fault acts on: the running workers, servers and load of one fault test. */
 export class FaultBed {
   /** Running workers; a fault that ends one takes it out. */
@@ -43,6 +36,7 @@ export class FaultBed {
     readonly servers: Servers,
     readonly topic: string,
     readonly load: Load,
+    readonly subject: Subject,
     private readonly flushIntervalMs: number,
     /** Called by a fault right after its blow: retries of clicks from before it are sent. */
     readonly struck: () => void,
@@ -55,9 +49,11 @@ export class FaultBed {
   async startWorker(): Promise<WorkerProcess> {
     const { postgresUrl, brokers, home } = this.servers;
     const worker = await WorkerProcess.start({
+      service: this.subject.service,
       postgresUrl,
       brokers,
       home,
+      lakeUrl: lakeOf(this.servers),
       topic: this.topic,
       flushIntervalMs: this.flushIntervalMs,
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
@@ -84,14 +80,8 @@ export class FaultBed {
     await Promise.all(this.all.map((worker) => worker.kill()));
   }
 
-  async partitions(): Promise<PartitionRow[]> {
-    const { rows } = await this.pool.query<PartitionRow>(
-      `select partition, slot, owner, next_offset::float8 as next,
-              (extract(epoch from clock_timestamp() - seen_at) * 1000)::float8 as "quietMs"
-         from stream_progress where topic = $1 order by slot`,
-      [this.topic],
-    );
-    return rows;
+  partitions(): Promise<PartitionRow[]> {
+    return this.subject.partitions(this.pool, this.topic);
   }
 
   async owned(worker: WorkerProcess): Promise<PartitionRow[]> {
@@ -136,8 +126,8 @@ export class FaultBed {
     const { rows } = await this.pool.query<{ pid: number; xact: boolean; s: string; w: string }>(
       `select pid, xact_start is not null as xact, state as s, coalesce(wait_event_type, '') as w
          from pg_stat_activity
-        where datname = current_database() and application_name like 'truecount-stream %' || $1`,
-      [worker.ownerSuffix],
+        where datname = current_database() and application_name like $1`,
+      [`truecount-${this.subject.service} %${worker.ownerSuffix}`],
     );
     const [row] = rows;
     if (row === undefined) return { pid: 0, inTransaction: false, state: 'none', waits: '' };

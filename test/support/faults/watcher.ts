@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Load } from './load.js';
+import type { Subject } from './subject.js';
 
 const EVERY_MS = 200;
 
 /**
- * A reader beside the faults. In each snapshot the cells, the conservation rows and the positions
+ * A reader beside the faults. In each snapshot the cells (or the files of the manifest), the conservation rows and the positions
  * must tell the same (I2), the total must not have fallen, and never be above the distinct clicks
  * that were sent by then.
  */
@@ -20,6 +21,7 @@ export class Watcher {
   constructor(
     private readonly pool: pg.Pool,
     private readonly load: Load,
+    private readonly subject: Subject,
   ) {}
 
   async run(): Promise<void> {
@@ -35,21 +37,14 @@ export class Watcher {
   }
 
   private async look(): Promise<void> {
-    const { rows } = await this.pool.query<Record<string, string>>(
-      `select (select coalesce(sum(n), 0) from live_cells, unnest(counts) n
-                where filter = '') as total,
-              (select coalesce(sum(counted), 0) from flushes) as counted,
-              (select coalesce(sum(to_offset - from_offset), 0) from flushes) as ranges,
-              (select coalesce(sum(next_offset), 0) from stream_progress) as positions`,
-    );
+    const { total, counted, ranges, positions } = await this.subject.look(this.pool);
     const { distinct } = this.load;
-    const [total, counted] = [Number(rows[0]!['total']), Number(rows[0]!['counted'])];
-    const [ranges, positions] = [Number(rows[0]!['ranges']), Number(rows[0]!['positions'])];
     const say = (what: string): void => void this.wrong.push(what);
-    if (total !== counted) say(`cells of ${String(total)} clicks, flushes of ${String(counted)}`);
+    if (total !== counted) say(`results of ${String(total)} clicks, ranges of ${String(counted)}`);
     if (ranges !== positions) say(`ranges of ${String(ranges)}, positions ${String(positions)}`);
     if (total < this.total) say(`the total fell from ${String(this.total)} to ${String(total)}`);
-    if (total > distinct) say(`${String(total)} counted, ${String(distinct)} sent`);
+    if (this.subject.countsDistinct && total > distinct)
+      say(`${String(total)} counted, ${String(distinct)} sent`);
     this.total = total;
     this.counted = positions;
     this.looks++;

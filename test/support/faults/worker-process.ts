@@ -7,10 +7,12 @@ import { until } from '../until.js';
 
 const LOG_LINES_KEPT = 40;
 
-/** How a stream worker of a fault test differs from the usual settings; times in ms. */
+/** How a worker of a fault test differs from the usual settings; times in ms. */
 export interface WorkerSettings {
+  readonly service: 'stream' | 'archive';
   readonly postgresUrl: string;
   readonly brokers: readonly string[];
+  readonly lakeUrl: string;
   readonly topic: string;
   readonly flushIntervalMs: number;
   readonly sessionTimeoutMs: number;
@@ -18,7 +20,7 @@ export interface WorkerSettings {
   readonly home: string;
 }
 
-/** A stream worker as production runs it: `truecount run stream`. Ends with the test process. */
+/** A worker as production runs it: `truecount run stream`. Ends with the test process. */
 export class WorkerProcess {
   refused = 0;
   retries = 0;
@@ -42,12 +44,15 @@ export class WorkerProcess {
       TRUECOUNT_KAFKA_BROKERS: settings.brokers.join(),
       TRUECOUNT_TOPICS: settings.topic,
       TRUECOUNT_GROUP_ID: `stream-${settings.topic}`,
+      TRUECOUNT_ARCHIVE_GROUP_ID: `archive-${settings.topic}`,
+      TRUECOUNT_ARCHIVE_FLUSH_INTERVAL_MS: String(settings.flushIntervalMs),
+      TRUECOUNT_LAKE_URL: settings.lakeUrl,
       TRUECOUNT_STREAM_FLUSH_INTERVAL_MS: String(settings.flushIntervalMs),
       TRUECOUNT_STREAM_SESSION_TIMEOUT_MS: String(settings.sessionTimeoutMs),
     };
     const child = spawn(
       process.execPath,
-      [packageFile('dist', 'cli', 'main.js'), 'run', 'stream'],
+      [packageFile('dist', 'cli', 'main.js'), 'run', settings.service],
       {
         cwd: settings.home,
         env,
@@ -64,7 +69,7 @@ export class WorkerProcess {
     return this.child.pid!;
   }
 
-  /** Its name in `stream_progress.owner` ends with this. */
+  /** Its name as an owner of partitions ends with this. */
   get ownerSuffix(): string {
     return `:${String(this.pid)}`;
   }

@@ -4,19 +4,19 @@ import type pg from 'pg';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { expect } from 'vitest';
-import { shredClick } from '../../../core/click/shred.js';
-import { bucketOf } from '../../../core/lake-file.js';
-import { hourOf, minuteOfHour } from '../../../core/time.js';
-import { FIELD_COLUMNS } from '../../../lake/columns.js';
-import { openLake } from '../../../lake/open.js';
-import type { LakeStore } from '../../../lake/store.js';
-import { fetchVerified } from '../../../lake/verify.js';
-import { startArchive } from '../../../stream/archive/service.js';
-import type { ArchiveService, ArchiveServiceOptions } from '../../../stream/archive/service.js';
-import { kafkaBrokers } from '../../support/stack.js';
-import type { TestDatabase } from '../../support/stack.js';
-import { endOffsets, eachRecord } from '../../support/stream.js';
-import { until } from '../../support/until.js';
+import { shredClick } from '../../core/click/shred.js';
+import { bucketOf } from '../../core/lake-file.js';
+import { hourOf, minuteOfHour } from '../../core/time.js';
+import { FIELD_COLUMNS } from '../../lake/columns.js';
+import { openLake } from '../../lake/open.js';
+import type { LakeStore } from '../../lake/store.js';
+import { fetchVerified } from '../../lake/verify.js';
+import { startArchive } from '../../stream/archive/service.js';
+import type { ArchiveService, ArchiveServiceOptions } from '../../stream/archive/service.js';
+import { kafkaBrokers } from './stack.js';
+import type { TestDatabase } from './stack.js';
+import { endOffsets, eachRecord } from './stream.js';
+import { until } from './until.js';
 
 export interface Archiver extends ArchiveService {
   readonly registry: Registry;
@@ -202,6 +202,15 @@ async function expectCovered(pool: pg.Pool, topic: string): Promise<void> {
     [topic],
   );
   for (const row of rows) expect(row).toMatchObject({ gaps: '0', reached: row.next, rows: true });
+}
+
+/** Objects under clicks/ that the manifest does not list, in order. */
+export async function orphansOf(pool: pg.Pool, lake: LakeStore): Promise<string[]> {
+  const { rows } = await pool.query<{ key: string }>('select key from lake_files');
+  const listed = new Set(rows.map((row) => row.key));
+  const orphans: string[] = [];
+  for await (const { key } of lake.list('clicks/')) if (!listed.has(key)) orphans.push(key);
+  return orphans.sort();
 }
 
 /** The bucket that an ad's clicks must lie in. */
