@@ -1,0 +1,23 @@
+import type pg from 'pg';
+import type { Cut, CutPosition } from '../../core/cut.js';
+import { TruecountError } from '../../core/errors.js';
+
+/**
+ * The cut that a generation was made at.
+ * @throws TruecountError not_found
+ */
+export async function generationCut(
+  client: pg.ClientBase | pg.Pool,
+  generation: number,
+): Promise<Cut> {
+  const { rows } = await client.query<{ cut: CutPosition[] }>(
+    `select (select coalesce(json_agg(json_build_object('topic', s.topic, 'partition', s.partition,
+                      'nextOffset', c.next_offset) order by s.topic, s.partition), '[]')
+               from generation_cuts c join stream_progress s using (slot)
+              where c.generation = g.id) as cut
+       from generations g where g.id = $1`,
+    [generation],
+  );
+  if (rows[0] !== undefined) return rows[0].cut;
+  throw new TruecountError('not_found', `there is no generation ${String(generation)}`);
+}
