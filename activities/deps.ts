@@ -6,9 +6,12 @@ import type { LakeStore } from '../lake/store.js';
 /** What activities work with; a process entry puts it together. */
 export interface ActivityDeps {
   /** One session for short writing transactions; it is closed afterwards. */
-  session<T>(use: (client: pg.Client) => Promise<T>): Promise<T>;
+  readonly session: <T>(use: (client: pg.Client) => Promise<T>) => Promise<T>;
   /** One for diffs of whole hours. The signal cancels what runs on it. */
-  longSession<T>(signal: AbortSignal, use: (client: pg.Client) => Promise<T>): Promise<T>;
+  readonly longSession: <T>(
+    signal: AbortSignal,
+    use: (client: pg.Client) => Promise<T>,
+  ) => Promise<T>;
   readonly tasks: TaskRunner;
   readonly lake: LakeStore;
   readonly log: LogPort;
