@@ -19,6 +19,7 @@ export interface Sides {
   readonly hourCut: Cut;
   /** Newest revision; 0: none. */
   readonly revision: number;
+  readonly served: number | null;
   readonly checksum: string;
   readonly servedChecksum: string | null;
 }
@@ -106,6 +107,7 @@ export async function findSides(
     pin: { hash: found.hash, ruleSet: parseRuleSet(found.body) },
     hourCut: found.cut,
     revision: found.revision ?? 0,
+    served,
     checksum: sides.get(generation)!.checksum,
     servedChecksum: served === null ? null : sides.get(served)!.checksum,
   };

@@ -35,6 +35,8 @@ export interface ReconcileOutcome {
   readonly reason: string;
   /** Newest revision when it was compared; 0: none. Publishing expects it unchanged. */
   readonly revision: number;
+  /** The generation that it points to; null: the hour is counted live. */
+  readonly served: number | null;
   /** The same cells as the served generation: to be confirmed, not published. */
   readonly unchanged: boolean;
 }
@@ -73,10 +75,10 @@ export async function reconcileHour(
       { sides, policy, madeBy, ...clicks, ...totals },
       tally.most(),
     );
-    const { revision, servedChecksum, checksum } = sides;
+    const { revision, served, servedChecksum, checksum } = sides;
     return {
       keep: true,
-      value: { id, ...totals, revision, unchanged: servedChecksum === checksum },
+      value: { id, ...totals, revision, served, unchanged: servedChecksum === checksum },
     };
   });
 }
