@@ -62,13 +62,10 @@ export function seriesArrow(series: Series): Uint8Array {
 
 /** The members of the JSON document but the buckets; what is null there is absent here. */
 function metadataOf(series: Series): Map<string, string> {
-  const { buckets: _, ...whole } = seriesDocument({
-    ...series,
-    answer: { ...series.answer, buckets: [] },
-  });
+  const whole = seriesDocument({ ...series, answer: { ...series.answer, buckets: [] } });
   return new Map(
     Object.entries(whole).flatMap(([name, value]) =>
-      value === null ? [] : [[name, String(value)] as const],
+      name === 'buckets' || value === null ? [] : [[name, String(value)] as const],
     ),
   );
 }

@@ -84,7 +84,7 @@ export async function seedLog(pool: pg.Pool, maxEventMs: number): Promise<void> 
 
 /** Replaces all hours, cells and late clicks by those of a world. */
 export async function load(pool: pg.Pool, world: World): Promise<void> {
-  await emptyTables(pool, 'hours', 'live_cells', 'late_clicks', 'generation_cells');
+  await emptyTables(pool, 'hours', 'live_cells', 'late_clicks', 'generation_cells', 'ledger');
   await pool.query('update ledger_head set publication = 0, hash = default');
   await pool.query(
     `insert into hours (hour, rule_set) select h, 'r'
