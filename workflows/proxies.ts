@@ -13,6 +13,9 @@ const PASSING = {
   maximumInterval: '15s',
 } as const;
 
+/** Signs of life come every second from a task and every 4 s from the rest. */
+const HEARTBEAT = '15s';
+
 /** Short questions and steps in Postgres. */
 export const short = proxyActivities<Activities>({
   startToCloseTimeout: '60s',
@@ -23,7 +26,7 @@ export const short = proxyActivities<Activities>({
 /** A diff of a whole hour, and the sweep: minutes, with a sign of life. */
 export const long = proxyActivities<Activities>({
   startToCloseTimeout: '15m',
-  heartbeatTimeout: '20s',
+  heartbeatTimeout: HEARTBEAT,
   scheduleToCloseTimeout: '1h',
   retry: PASSING,
 });
@@ -32,7 +35,7 @@ export const long = proxyActivities<Activities>({
 export const heavy = proxyActivities<TaskActivities>({
   taskQueue: TASK_QUEUE,
   startToCloseTimeout: '2h',
-  heartbeatTimeout: '20s',
+  heartbeatTimeout: HEARTBEAT,
   scheduleToCloseTimeout: '12h',
   retry: PASSING,
 });
@@ -40,7 +43,7 @@ export const heavy = proxyActivities<TaskActivities>({
 /** Tidying up: what it leaves, the next sweep takes. */
 export const tidy = proxyActivities<Activities>({
   startToCloseTimeout: '5m',
-  heartbeatTimeout: '20s',
+  heartbeatTimeout: HEARTBEAT,
   retry: { ...PASSING, maximumAttempts: 3 },
 });
 

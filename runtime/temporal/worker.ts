@@ -13,7 +13,7 @@ const SHORT_ACTIVITIES = 8;
 /** Workflows kept in memory between their tasks, per queue. */
 const CACHED_WORKFLOWS = 200;
 /** How often a sign of life is passed on; well below the heartbeat timeouts. */
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 4_000;
 /** Activities in work have this long when the worker is told to stop; then they are cancelled. */
 const GRACE_MS = 3_000;
 

@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { formatTime } from '../../core/range.js';
+import { HOUR_MS } from '../../core/time.js';
+import type { SettleResult } from '../../workflows/contract.js';
+import { SETTLE_START } from '../../workflows/start-options.js';
+import { kafkaBrokers } from '../support/stack.js';
+import { cellDifferences, liveCells, untilCounted, type Cells } from '../support/stream.js';
+import { until } from '../support/until.js';
+import { Rig, clicksOf } from './support/rig.js';
+
+const FIRST_MS = Date.UTC(2025, 10, 21, 10);
+const HOURS = 3;
+const CLICKS = 2_000;
+let rig: Rig;
+
+beforeAll(async () => {
+  rig = await Rig.start();
+  await rig.startWorker();
+}, 120_000);
+
+afterAll(async () => {
+  await rig?.close();
+});
+
+async function settle(): Promise<SettleResult> {
+  return rig.run<SettleResult>(SETTLE_START, {});
+}
+
+async function servedCells(): Promise<Cells> {
+  const { rows } = await rig.pool.query<{ ad: string; ms: string; filter: string; n: string }>(
+    `select c.ad_id as ad, extract(epoch from p.hour) * 1000 + (m.i - 1) * 60000 as ms, c.filter,
+            m.n
+       from (select distinct on (hour) hour, generation from pointers order by hour, revision desc) p
+       join generation_cells c using (generation),
+            unnest(c.counts) with ordinality as m (n, i)
+      where m.n <> 0`,
+  );
+  return new Map(rows.map((r) => [`${r.ad}|${String(Number(r.ms))}|${r.filter}`, Number(r.n)]));
+}
+
+it('makes hours final whose time has come: the same cells as were counted live', async () => {
+  for (let i = 0; i < HOURS; i++) await rig.produce(clicksOf(FIRST_MS + i * HOUR_MS, CLICKS));
+  await untilCounted(rig.pool, kafkaBrokers(), rig.topic);
+  await until('the hours are due', async () => {
+    const { rows } = await rig.pool.query<{ due: Date }>('select hours_due_until() as due');
+    return rows[0]!.due.getTime() >= FIRST_MS + (HOURS - 1) * HOUR_MS;
+  });
+  const before = await liveCells(rig.pool);
+  const result = await settle();
+  expect(result).toMatchObject({ cut: HOURS, published: HOURS, held: 0, failed: [] });
+  expect(cellDifferences(await servedCells(), before)).toEqual([]);
+  expect(before.size).toBeGreaterThan(1_000);
+}, 120_000);
+
+it('finds nothing due afterwards', async () => {
+  expect(await settle()).toMatchObject({ cut: 0, published: 0, confirmed: 0, failed: [] });
+});
+
+it('publishes late clicks of a final hour as its second revision', async () => {
+  await rig.produce(clicksOf(FIRST_MS, 50, CLICKS));
+  await untilCounted(rig.pool, kafkaBrokers(), rig.topic);
+  const result = await settle();
+  expect(result).toMatchObject({ cut: 0, published: 1, confirmed: 0, failed: [] });
+  const { rows } = await rig.pool.query(
+    'select max(revision) as revision from pointers where hour = $1',
+    [new Date(FIRST_MS)],
+  );
+  expect(rows).toEqual([{ revision: 2 }]);
+}, 60_000);
+
+it('confirms a final hour to which only retries came', async () => {
+  await rig.produce(clicksOf(FIRST_MS + HOUR_MS, 30));
+  await untilCounted(rig.pool, kafkaBrokers(), rig.topic);
+  const result = await settle();
+  expect(result).toMatchObject({ published: 0, confirmed: 1, failed: [] });
+  const confirmed = await rig.pool.query<{ body: string }>(
+    `select body from ledger where kind = 'confirm'`,
+  );
+  expect(confirmed.rows[0]!.body).toContain(formatTime(FIRST_MS + HOUR_MS));
+}, 60_000);
