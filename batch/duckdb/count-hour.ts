@@ -22,10 +22,10 @@ export interface HourInput {
 }
 
 /**
- * Counts the clicks of one hour below a cut: of each (ad_id, event_id) the first by (append_ms,
- * topic, partition, log_offset), into cells (filter, ad_id, minute, count) in `output`, a Parquet
- * file that any reader can read (snappy, data pages of version 1), sorted by filter, ad_id, both
- * bytewise, and minute. Returns what became of the clicks and how many cells there are.
+ * Counts the clicks of one hour below a cut: of each (ad_id, event_id) the first in the log, into
+ * cells (filter, ad_id, minute, count) in `output`, a Parquet file that any reader can read (snappy,
+ * data pages of version 1), sorted by filter, ad_id, both bytewise, and minute. Returns what became
+ * of the clicks and how many cells there are.
  *
  * Clicks are first counted as they are, by ad, minute and raw values, which makes few groups of
  * many clicks; the duplicates, told apart among suspects only, are then taken away again; what
@@ -113,7 +113,11 @@ async function countAll(
   );
 }
 
-/** `repeats`: the clicks that are duplicates, each with its ad, minute and values. */
+/**
+ * `repeats`: the clicks that are duplicates, each with its ad, minute and values. The first of each
+ * partition is the one that the stream counted, by offset alone, even where a broker's clock
+ * stepped back; of those, the first by append time, topic and partition.
+ */
 async function findDuplicates(
   session: DuckSession,
   { source, minute }: Clicks,
@@ -126,10 +130,13 @@ async function findDuplicates(
   await session.run(
     `create temp table repeats as
        select ${names}
-         from (select ${columns}, event_id, append_ms, topic, partition, log_offset
-                 ${source} ${looked})
+         from (select *, first_value(append_ms) over (
+                        partition by ad_id, event_id, topic, partition
+                        order by log_offset) as first_ms
+                 from (select ${columns}, event_id, append_ms, topic, partition, log_offset
+                         ${source} ${looked}))
       qualify row_number() over (partition by ad_id, event_id
-                                 order by append_ms, topic, partition, log_offset) > 1`,
+                                 order by first_ms, topic, partition, log_offset) > 1`,
   );
 }
 

@@ -1,0 +1,98 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { aggregateTask } from '../../../batch/aggregate.js';
+import { addFlows } from '../../../batch/flow.js';
+import type { EngineContext } from '../../../batch/local-files.js';
+import { mergeCells } from '../../../batch/merge-cells.js';
+import { planTasks } from '../../../batch/plan-tasks.js';
+import type { RecomputeInputs } from '../../../batch/plan-tasks.js';
+import type { LogRecord } from '../../../core/count.js';
+import type { LakeFile } from '../../../core/lake-file.js';
+import type { TestLake } from '../../support/lake-files.js';
+import { cellName } from './engine.js';
+import type { Answer, Engine } from './engine.js';
+
+/** How the log is spread over files, and the files over tasks. */
+export interface Spread {
+  readonly name: string;
+  readonly buckets: number;
+  readonly tasksMax: number;
+  /** The commits of the archive: each writes files of its own. */
+  readonly split: (log: readonly LogRecord[]) => readonly (readonly LogRecord[])[];
+  /** The order in which the manifest gives the files. */
+  readonly order?: (files: readonly LakeFile[]) => readonly LakeFile[];
+}
+
+export const ONE_TASK: Spread = {
+  name: 'batch, one task, one file',
+  buckets: 1,
+  tasksMax: 1,
+  split: (log) => [log],
+};
+
+export const MANY_TASKS: Spread = {
+  name: 'batch, four tasks, many files',
+  buckets: 4,
+  tasksMax: 4,
+  split: (log) => [0, 1, 2].map((n) => log.filter((_, i) => i % 3 === n)),
+  order: (files) => [...files].reverse(),
+};
+
+/** The batch engine on files of a lake, in this process. */
+export function batchEngine(test: TestLake, spread: Spread): Engine {
+  return {
+    name: spread.name,
+    count: async ({ log, hourMs, ruleSet, cut }) => {
+      const files: LakeFile[] = [];
+      for (const commit of spread.split(log)) {
+        if (commit.length > 0) files.push(...(await test.write(commit, spread.buckets)));
+      }
+      const order = spread.order ?? ((all) => all);
+      const inputs = { hourMs, ruleSet, cut, files: order(files) };
+      try {
+        return await recompute(test, inputs, spread.tasksMax);
+      } finally {
+        for (const { key } of files) await test.lake.remove(key);
+      }
+    },
+  };
+}
+
+/** A whole recompute: the tasks, then the merge of their cells. */
+export async function recompute(
+  test: Pick<TestLake, 'lake' | 'folder'>,
+  inputs: RecomputeInputs,
+  tasksMax: number,
+): Promise<Answer> {
+  const context = await engineContext(test);
+  const tasks = planTasks(inputs, { tasksMax, rowsPerTaskMin: 1 });
+  const results = [];
+  for (const task of tasks) results.push(await aggregateTask(task, context));
+  const files = results.map((result) => result.cells);
+  const cells = new Map<string, number>();
+  await mergeCells(files, context, async (rows) => {
+    for await (const { filter, adId, counts } of rows) {
+      counts.forEach((count, minute) => {
+        if (count !== 0) cells.set(cellName(filter, adId, minute), count);
+      });
+    }
+  });
+  for (const { key } of files) await test.lake.remove(key);
+  return { cells, flow: addFlows(results.map((result) => result.flow)) };
+}
+
+/** What the engine runs with in tests. */
+export async function engineContext(
+  { lake, folder }: Pick<TestLake, 'lake' | 'folder'>,
+  limits: Partial<EngineContext['limits']> = {},
+): Promise<EngineContext> {
+  const scratchDir = join(folder, 'scratch');
+  await mkdir(scratchDir, { recursive: true });
+  return {
+    lake,
+    limits: { memoryMb: 128, threads: 1, rowsPerFileMax: 1_000_000, ...limits },
+    scratchDir,
+    nowMs: Date.now,
+    onProgress: () => undefined,
+  };
+}
