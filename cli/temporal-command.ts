@@ -1,4 +1,5 @@
-import { APPROVE_UPDATE, PAUSE_SIGNAL, RESUME_SIGNAL } from '../workflows/contract.js';
+import { APPROVE_UPDATE } from '../workflows/contract.js';
+import type { PAUSE_SIGNAL, RESUME_SIGNAL } from '../workflows/contract.js';
 import type { StartOptions } from '../workflows/start-options.js';
 
 /** Which Temporal a command is for. */

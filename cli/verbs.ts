@@ -79,6 +79,31 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./verbs/cut.js'),
   },
   {
+    name: 'recompute',
+    summary: 'count hours anew from the lake; nothing is published',
+    load: () => import('./verbs/recompute.js'),
+  },
+  {
+    name: 'reconcile',
+    summary: 'compare recomputed hours with what serves; nothing is published',
+    load: () => import('./verbs/reconcile.js'),
+  },
+  {
+    name: 'publish',
+    summary: 'serve what was compared last, for a whole range at once',
+    load: () => import('./verbs/publish.js'),
+  },
+  {
+    name: 'rollback',
+    summary: 'serve an earlier revision again, for a whole range at once',
+    load: () => import('./verbs/rollback.js'),
+  },
+  {
+    name: 'replay',
+    summary: 'recompute a range and publish what changed, all at once',
+    load: () => import('./verbs/replay.js'),
+  },
+  {
     name: 'audit',
     summary: 'check the invariants, against the log as well',
     load: () => import('./verbs/audit.js'),

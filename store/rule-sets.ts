@@ -9,8 +9,8 @@ export interface StoredRuleSet {
   readonly ruleSet: RuleSet;
 }
 
-/** Stores a rule set under its hash and makes it the one that new hours pin. */
-export async function activateRuleSet(
+/** Stores a rule set under its hash; no hour pins it because of that. */
+export async function storeRuleSet(
   client: pg.ClientBase | pg.Pool,
   ruleSet: RuleSet,
 ): Promise<StoredRuleSet> {
@@ -19,6 +19,15 @@ export async function activateRuleSet(
     'insert into rule_sets (hash, body) values ($1, $2) on conflict (hash) do nothing',
     [hash, ruleSetBody(ruleSet)],
   );
+  return { hash, ruleSet };
+}
+
+/** Stores a rule set under its hash and makes it the one that new hours pin. */
+export async function activateRuleSet(
+  client: pg.ClientBase | pg.Pool,
+  ruleSet: RuleSet,
+): Promise<StoredRuleSet> {
+  const { hash } = await storeRuleSet(client, ruleSet);
   await client.query(
     `insert into active_rule_set (hash) values ($1)
      on conflict (only_row) do update set hash = excluded.hash, since = now()

@@ -1,0 +1,182 @@
+import { formatTime, type TimeRange } from '../core/range.js';
+import type { PlannedHour } from '../core/range-plan.js';
+import { HOUR_MS } from '../core/time.js';
+import type { HourStanding } from '../store/generations/hours.js';
+import type { Candidate, HourVolume } from '../store/read/range-plan.js';
+import type { CutChoice, PublishHour } from '../workflows/contract.js';
+
+/** What a plan is made from: the hours as they are. */
+export interface PlanFacts {
+  readonly range: TimeRange;
+  readonly standings: readonly HourStanding[];
+  readonly volumes: ReadonlyMap<number, HourVolume>;
+  /** The rule set that new hours pin. */
+  readonly activeRules: string;
+}
+
+const NOTHING: HourVolume = { files: 0, bytes: 0, rows: 0 };
+
+type Looked = Omit<PlannedHour, 'steps' | 'note' | 'generation'> & {
+  readonly standing: HourStanding | undefined;
+};
+
+/** Every hour of the range, also those into which nothing has been counted. */
+function lookAt({ range, standings, volumes, activeRules }: PlanFacts): Looked[] {
+  const byHour = new Map(standings.map((standing) => [standing.hourMs, standing]));
+  const hours: Looked[] = [];
+  for (let hourMs = range.fromMs; hourMs < range.toMs; hourMs += HOUR_MS) {
+    const standing = byHour.get(hourMs);
+    hours.push({
+      hour: formatTime(hourMs),
+      state: stateOf(standing),
+      revision: standing?.revision ?? 0,
+      held: standing?.held ?? false,
+      latePending: standing?.latePending ?? 0,
+      ruleSet: standing?.served?.ruleSet ?? standing?.pin ?? activeRules,
+      ...(volumes.get(hourMs) ?? NOTHING),
+      standing,
+    });
+  }
+  return hours;
+}
+
+function stateOf(standing: HourStanding | undefined): PlannedHour['state'] {
+  if (standing === undefined) return 'empty';
+  if (standing.served !== null) return 'final';
+  return standing.cut === null ? 'live' : 'cut';
+}
+
+function planned(
+  { standing: _standing, ...hour }: Looked,
+  more: Partial<PlannedHour> & Pick<PlannedHour, 'steps'>,
+): PlannedHour {
+  return { generation: null, note: '', ...hour, ...more };
+}
+
+/** A replay: the whole way of every hour. */
+export function replayHours(facts: PlanFacts, rules: string | undefined): PlannedHour[] {
+  return lookAt(facts).map((hour) => {
+    const cut = hour.state === 'empty' || hour.state === 'live' ? ['cut'] : [];
+    const count = hour.latePending > 0 ? 'recompute with the late clicks' : 'recompute';
+    return planned(hour, {
+      ruleSet: rules ?? hour.ruleSet,
+      steps: [...cut, count, 'reconcile', 'publish'],
+      note: hour.held ? 'held: publishing it releases it' : '',
+    });
+  });
+}
+
+/** A recompute: hours that are cut. */
+export function recomputeHours(
+  facts: PlanFacts,
+  rules: string | undefined,
+  cut: CutChoice,
+): PlannedHour[] {
+  const cutWords = { hour: '', served: ' at the served cut', late: ' with the late clicks' };
+  return lookAt(facts).map((hour) => {
+    const ruleSet = rules ?? hour.ruleSet;
+    const isCut = hour.standing !== undefined && hour.standing.cut !== null;
+    if (!isCut) {
+      const note = 'not cut: truecount cut, or replay';
+      return planned(hour, { ruleSet, steps: [], note, ...NOTHING });
+    }
+    return planned(hour, { ruleSet, steps: [`recompute${cutWords[cut]}`] });
+  });
+}
+
+/** A reconciliation: hours with a generation. */
+export function reconcileHours(facts: PlanFacts, candidates: readonly Candidate[]): PlannedHour[] {
+  return withCandidates(facts, candidates, (hour, candidate) => {
+    if (candidate === undefined) return { steps: [], note: 'no generation: truecount recompute' };
+    const against = hour.state === 'final' ? 'what serves' : 'the live count';
+    return { steps: [`compare with ${against}`] };
+  });
+}
+
+/**
+ * A publication of what was compared last. What is held, or was put on hold by the comparison, is
+ * published only with `release`; else it is refused, not left out: `refused` names those hours.
+ */
+export function publishHours(
+  facts: PlanFacts,
+  candidates: readonly Candidate[],
+  release: boolean,
+): { readonly hours: PlannedHour[]; readonly refused: string[] } {
+  const refused: string[] = [];
+  const hours = withCandidates(facts, candidates, (hour, candidate) => {
+    if (candidate === undefined)
+      return { steps: [], note: 'nothing compared: truecount reconcile' };
+    const served = hour.standing?.served ?? null;
+    if (served?.id === candidate.generation) return { steps: [], note: 'serves already' };
+    if (candidate.collected) return { steps: [], note: 'collected: truecount recompute' };
+    if (served?.checksum === candidate.checksum) {
+      return { steps: [], note: 'the same cells as what serves' };
+    }
+    const onHold = candidate.reconciliation?.decision === 'hold';
+    if (hour.held || onHold) {
+      if (!release) refused.push(hour.hour);
+      const note = hour.held ? 'held by a rollback' : 'put on hold by its comparison';
+      return { steps: ['publish and release'], note };
+    }
+    return { steps: ['publish'], note: differences(candidate) };
+  });
+  return { hours, refused };
+}
+
+function differences({ reconciliation: diff }: Candidate): string {
+  return diff === null ? '' : `${String(diff.cellsDiffer)} cells differ`;
+}
+
+/** A rollback: hours that had an earlier revision. */
+export function rollbackHours(
+  facts: PlanFacts,
+  candidates: readonly Candidate[],
+  toRevision: number | undefined,
+): PlannedHour[] {
+  return withCandidates(facts, candidates, (hour, candidate) => {
+    if (candidate === undefined) {
+      const which =
+        toRevision === undefined ? 'earlier revision' : `revision ${String(toRevision)}`;
+      return { steps: [], note: `no ${which}` };
+    }
+    if (hour.standing?.served?.id === candidate.generation) {
+      return { steps: [], note: 'serves already' };
+    }
+    if (candidate.collected) return { steps: [], note: 'collected: recompute with its rule set' };
+    return { steps: [`roll back to revision ${String(candidate.revision)}`, 'hold'] };
+  });
+}
+
+function withCandidates(
+  facts: PlanFacts,
+  candidates: readonly Candidate[],
+  decide: (
+    hour: Looked,
+    candidate: Candidate | undefined,
+  ) => { readonly steps: readonly string[]; readonly note?: string },
+): PlannedHour[] {
+  const byHour = new Map(candidates.map((one) => [formatTime(one.hourMs), one]));
+  return lookAt(facts).map((hour) => {
+    const candidate = byHour.get(hour.hour);
+    return planned(hour, {
+      ruleSet: candidate?.ruleSet ?? hour.ruleSet,
+      generation: candidate?.generation ?? null,
+      ...NOTHING,
+      ...decide(hour, candidate),
+    });
+  });
+}
+
+/** The hours of a publication or rollback as its workflow takes them. */
+export function publishInputs(
+  hours: readonly PlannedHour[],
+  candidates: readonly Candidate[],
+): PublishHour[] {
+  const diffs = new Map(candidates.map((one) => [one.generation, one.reconciliation?.id]));
+  return hours.flatMap(({ hour, generation, revision, steps }) => {
+    if (generation === null || steps.length === 0) return [];
+    const reconciliation = diffs.get(generation);
+    const more = reconciliation === undefined ? {} : { reconciliation };
+    return [{ hour, generation, expectedRevision: revision, ...more }];
+  });
+}

@@ -1,0 +1,171 @@
+import type { Command } from 'commander';
+import { TruecountError } from '../../core/errors.js';
+import { parseWhole } from '../../core/question.js';
+import { formatTime } from '../../core/range.js';
+import type { RangePlan } from '../../core/range-plan.js';
+import type { Config } from '../../runtime/config.js';
+import {
+  PAUSE_SIGNAL,
+  RESUME_SIGNAL,
+  type ReplayRangeInput,
+  type ReplayRangeResult,
+} from '../../workflows/contract.js';
+import { replayRangeStart } from '../../workflows/start-options.js';
+import { configFor } from '../options.js';
+import { printResult, say, withExamples } from '../output.js';
+import { replayHours } from '../plan-hours.js';
+import {
+  actorName,
+  againCommand,
+  askedRules,
+  assertPlan,
+  cancelAll,
+  makePlan,
+  outcomeDocument,
+  rangeOf,
+  readFacts,
+  showPlan,
+  withRangeOptions,
+  type RangeOptions,
+} from '../range-verb.js';
+import { approveCommand, signalCommand } from '../temporal-command.js';
+import { withReader } from '../with-reader.js';
+import type { RunOutcome } from '../workflow-run.js';
+
+interface ReplayOptions extends RangeOptions {
+  readonly rules?: string;
+  readonly reason?: string;
+  readonly review?: boolean;
+  readonly parallel?: string;
+  readonly pause?: string;
+  readonly resume?: string;
+}
+
+/** `truecount replay`: cut, recompute, reconcile and publish a whole range. */
+export function register(program: Command): void {
+  const replay = withRangeOptions(
+    program
+      .command('replay')
+      .summary('recompute a range and publish what changed, all at once')
+      .description(
+        'Takes every hour of a range the whole way: cuts it if it is not cut, recomputes it from the\n' +
+          'lake, compares, and publishes all hours in one step. Hours that come out the same are\n' +
+          'confirmed. Ctrl-C leaves it running; the same command follows it again.',
+      ),
+    false,
+  )
+    .option('--rules <hash|file>', 'count by this rule set (default: each hour by its own)')
+    .option('--reason <text>', 'why, for the ledger')
+    .option('--review', 'compute, then wait for --approve before anything is published')
+    .option('--parallel <number>', 'hours in work at the same time')
+    .option('--pause <workflow-id>', 'stop a running replay before its next step')
+    .option('--resume <workflow-id>', 'let a paused one go on')
+    .action(run);
+  withExamples(
+    replay,
+    'npx truecount replay --from 2025-11-21T08 --to 2025-11-21T10 --plan',
+    "npx truecount replay --from 2025-11-21T08 --to 2025-11-21T10 --reason 'UK counts as GB'",
+  );
+}
+
+async function run(options: ReplayOptions): Promise<void> {
+  const { config } = configFor(options);
+  if (options.pause !== undefined) return signal(config, options, options.pause, PAUSE_SIGNAL);
+  if (options.resume !== undefined) return signal(config, options, options.resume, RESUME_SIGNAL);
+  assertRange(options);
+  const range = rangeOf(options);
+  const ids = { from: formatTime(range.fromMs), to: formatTime(range.toMs) };
+  const { workflowId } = replayRangeStart(ids);
+  if (options.cancel === true) return cancelAll(config, options, [workflowId]);
+  const { plan, input, store } = await planned(options);
+  if (options.plan === true) return showPlan(plan, options);
+  const runs = await import('../workflow-run.js');
+  const approval = { hash: options.approve ?? '', actor: actorName() };
+  const approved =
+    options.approve !== undefined && (await runs.approveRun(config, workflowId, approval));
+  if (approved) say(`approved ${approval.hash}`);
+  else assertPlan(plan, options.approve);
+  if (!approved) await store(config);
+  const wanted = { options: replayRangeStart(input), input, attach: approved };
+  const [outcome] = await runs.runWorkflows(config, [wanted], {
+    wait: options.wait,
+    again: againCommand('replay', options, againOptions(options)),
+    onApproval: (hash) => {
+      say(`it waits for approval of plan ${hash}; look at it, then:`);
+      say(`  ${againCommand('replay', options, ['--approve', hash])}`);
+      const place = runs.temporalPlace(config);
+      say(`  ${approveCommand(place, workflowId, { hash, actor: actorName() })}`);
+    },
+  });
+  printResult(options.json === true, outcomeDocument(outcome!), () => text(outcome!));
+}
+
+function assertRange({ from, to }: Partial<ReplayOptions>): void {
+  if (from !== undefined && to !== undefined) return;
+  throw new TruecountError('invalid_argument', 'a replay needs --from and --to', {
+    hint: 'for example --from 2025-11-21T08 --to 2025-11-21T10',
+  });
+}
+
+async function planned(options: ReplayOptions): Promise<{
+  readonly plan: RangePlan;
+  readonly input: ReplayRangeInput;
+  readonly store: (config: Config) => Promise<void>;
+}> {
+  const range = rangeOf(options);
+  if (range.toMs > Date.now()) {
+    throw new TruecountError('conflict', `${formatTime(range.toMs)} has not come yet`, {
+      hint: 'end the range with an hour that is over',
+    });
+  }
+  return withReader(options, async (pool) => {
+    const rules = await askedRules(pool, options.rules);
+    const hours = replayHours(await readFacts(pool, range), rules?.hash);
+    const plan = await makePlan(pool, 'replay', range, hours);
+    const parallel =
+      options.parallel === undefined
+        ? undefined
+        : parseWhole('--parallel', options.parallel, 1, 16);
+    const input = {
+      ...{ from: plan.from, to: plan.to },
+      ...(rules === undefined ? {} : { rules: rules.hash }),
+      ...{ reason: options.reason ?? 'replay', actor: actorName() },
+      ...(options.review === true ? { needsApproval: true } : {}),
+      ...(parallel === undefined ? {} : { parallel }),
+    };
+    return { plan, input, store: async (config) => rules?.store(config) };
+  });
+}
+
+function againOptions({ rules, review }: ReplayOptions): string[] {
+  return [
+    ...(rules === undefined ? [] : ['--rules', rules]),
+    ...(review === true ? ['--review'] : []),
+  ];
+}
+
+async function signal(
+  config: Config,
+  options: ReplayOptions,
+  workflowId: string,
+  name: typeof PAUSE_SIGNAL | typeof RESUME_SIGNAL,
+): Promise<void> {
+  const { signalRun, temporalPlace } = await import('../workflow-run.js');
+  const command = signalCommand(temporalPlace(config), workflowId, name);
+  say(`same as  ${command}`);
+  await signalRun(config, workflowId, name);
+  const document = { workflow_id: workflowId, signal: name, command };
+  printResult(options.json === true, document, () => `${workflowId}: ${name}`);
+}
+
+function text({ workflowId, result }: RunOutcome): string {
+  if (result === null) return `${workflowId} runs`;
+  const { publication, hours, published, confirmed, held, cellsDiffer, planHash } =
+    result as ReplayRangeResult;
+  return [
+    `${String(hours)} hours: ${String(published)} published, ${String(confirmed)} confirmed, ` +
+      `${String(held)} held; ${String(cellsDiffer)} cells differ`,
+    publication === null ? 'nothing was published' : `publication ${String(publication)}`,
+    `plan ${planHash}`,
+  ].join('\n');
+}

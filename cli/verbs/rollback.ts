@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+import { parseWhole } from '../../core/question.js';
+import { earlierRevisions } from '../../store/read/range-plan.js';
+import { configFor } from '../options.js';
+import { withExamples } from '../output.js';
+import { publishInputs, rollbackHours } from '../plan-hours.js';
+import { runPublication } from '../publication.js';
+import {
+  makePlan,
+  rangeOf,
+  readFacts,
+  withRangeOptions,
+  type RangeOptions,
+} from '../range-verb.js';
+import { withReader } from '../with-reader.js';
+
+interface RollbackOptions extends RangeOptions {
+  readonly reason?: string;
+  readonly toRevision?: string;
+}
+
+/** `truecount rollback`: an earlier revision serves again. */
+export function register(program: Command): void {
+  const rollback = withRangeOptions(
+    program
+      .command('rollback')
+      .summary('serve an earlier revision again, for a whole range at once')
+      .description(
+        'Publishes the generation of an earlier revision of each hour again, all hours in one step, as\n' +
+          'a new revision. It holds automatic publication off these hours until a person publishes.',
+      ),
+  )
+    .option('--to-revision <number>', 'the revision (default: the one before what serves)')
+    .option('--reason <text>', 'why, for the ledger')
+    .action(run);
+  withExamples(
+    rollback,
+    'npx truecount rollback --from 2025-11-21T08 --to 2025-11-21T10 --plan',
+    "npx truecount rollback --from 2025-11-21T08 --to 2025-11-21T10 --reason 'wrong mapping'",
+  );
+}
+
+async function run(options: RollbackOptions): Promise<void> {
+  const { config } = configFor(options);
+  const range = rangeOf(options);
+  const toRevision =
+    options.toRevision === undefined
+      ? undefined
+      : parseWhole('--to-revision', options.toRevision, 1, 2 ** 31 - 1);
+  const { plan, inputs } = await withReader(options, async (pool) => {
+    const candidates = await earlierRevisions(pool, range, toRevision ?? null);
+    const hours = rollbackHours(await readFacts(pool, range), candidates, toRevision);
+    return {
+      plan: await makePlan(pool, 'rollback', range, hours),
+      inputs: publishInputs(hours, candidates),
+    };
+  });
+  await runPublication(config, options, {
+    ...{ plan, inputs, kind: 'rollback', reason: options.reason ?? 'rollback' },
+    again: toRevision === undefined ? [] : ['--to-revision', String(toRevision)],
+  });
+}
