@@ -123,7 +123,7 @@ async function auditCheck(invariant: string, name: string): Promise<Check> {
     pino({ level: 'silent' }),
   );
   try {
-    const report = await audit({ pool: database.pool, readLog: log.readLog });
+    const report = await audit({ pool: database.pool, readLog: log.readLog, lake: null });
     return report.checks.find((c) => c.invariant === invariant && c.name === name)!;
   } finally {
     await log.close();

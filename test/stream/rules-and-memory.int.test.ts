@@ -55,7 +55,7 @@ describe('rule sets and dedupe memory of a running stream', () => {
       pino({ level: 'silent' }),
     );
     try {
-      const report = await audit({ pool: database.pool, readLog: log.readLog });
+      const report = await audit({ pool: database.pool, readLog: log.readLog, lake: null });
       return report.checks
         .filter((check) => check.status === 'broken')
         .map((check) => `${check.invariant} ${check.name}: ${check.detail}`);
