@@ -13,6 +13,16 @@ const CHUNK_ROWS = 2_048;
 /** What a row takes in the buffer besides its text: fixed columns and string headers. */
 const ROW_BYTES = 176;
 const MIB = 1024 * 1024;
+/** Longer text is copied by every step of a write at once, not page by page: it counts so many times. */
+const LONG_TEXT_CHARS = 4 * 1024;
+const LONG_TEXT_FACTOR = 4;
+/** What waits outside the table, here and in the appender, cannot go to disk: at most so much each. */
+const CHUNK_BYTES = 4 * MIB;
+const APPENDER_BYTES = 8 * MIB;
+/** Text in a row group at most, on average: the Parquet writer holds one in memory. */
+const ROW_GROUP_BYTES = 16 * MIB;
+/** DuckDB's default, and its step. */
+const ROW_GROUP_ROWS = 122_880;
 
 /** Whole numbers travel as DOUBLE, exact below 2^53: a BigInt per value costs more than the rest. */
 const BUFFER_COLUMNS = [
@@ -76,6 +86,9 @@ export class ClickWriter {
   );
   private readonly columns: DuckDBValue[][] = BUFFER_COLUMNS.map(() => []);
   private appender: DuckDBAppender | null = null;
+  private rows = 0;
+  private appendedBytes = 0;
+  private flushedBytes = 0;
   private sources = 0;
   private files = 0;
 
@@ -125,8 +138,10 @@ export class ClickWriter {
       if (text !== null) chars += text.length;
     }
     columns[7 + FIELD_COLUMNS.length]!.push(rest);
-    this.bytes += ROW_BYTES + chars;
-    if (columns[0]!.length === CHUNK_ROWS) this.append();
+    this.rows++;
+    this.bytes += ROW_BYTES + (chars > LONG_TEXT_CHARS ? LONG_TEXT_FACTOR * chars : chars);
+    const chunkIsFull = columns[0]!.length === CHUNK_ROWS;
+    if (chunkIsFull || this.bytes - this.appendedBytes >= CHUNK_BYTES) this.append();
   }
 
   private append(): void {
@@ -135,11 +150,15 @@ export class ClickWriter {
     this.chunk.setColumns(this.columns);
     this.appender!.appendDataChunk(this.chunk);
     for (const column of this.columns) column.length = 0;
+    this.appendedBytes = this.bytes;
+    if (this.bytes - this.flushedBytes < APPENDER_BYTES) return;
+    this.appender!.flushSync();
+    this.flushedBytes = this.bytes;
   }
 
   /** What is buffered of `sources`, by hour, bucket and source. */
   async groups(sources: readonly number[]): Promise<ClickGroup[]> {
-    const rows = await this.rows(
+    const rows = await this.numbers(
       `select hour, bucket, source, count(*)::double, min(event_ms), max(event_ms)
          from buffered where list_contains($1::integer[], source) group by all order by all`,
       sources,
@@ -156,7 +175,7 @@ export class ClickWriter {
 
   /** The same per event minute. */
   async minutes(sources: readonly number[]): Promise<ClickMinutes[]> {
-    const rows = await this.rows(
+    const rows = await this.numbers(
       `select hour, source, floor((event_ms - hour) / ${String(MINUTE_MS)}), count(*)::double
          from buffered where list_contains($1::integer[], source) group by all order by all`,
       sources,
@@ -194,7 +213,8 @@ export class ClickWriter {
             where list_contains(${list(selection.sources)}::integer[], source) and ${hours}
             order by hour, topic, partition, log_offset)
          to '${path.replaceAll("'", "''")}'
-         (format parquet, compression zstd, parquet_version v2)`,
+         (format parquet, compression zstd, parquet_version v2,
+          row_group_size ${String(this.rowGroupRows())})`,
       ),
     );
     return path;
@@ -216,7 +236,7 @@ export class ClickWriter {
       'create table if not exists sources (source integer, topic varchar, partition integer)',
     );
     this.appender = await this.connection.createAppender('clicks');
-    this.bytes = 0;
+    this.rows = this.bytes = this.appendedBytes = this.flushedBytes = 0;
   }
 
   close(): void {
@@ -230,9 +250,16 @@ export class ClickWriter {
   private flush(): void {
     this.append();
     this.appender!.flushSync();
+    this.flushedBytes = this.bytes;
   }
 
-  private async rows(sql: string, sources: readonly number[]): Promise<number[][]> {
+  private rowGroupRows(): number {
+    const rows = (ROW_GROUP_BYTES * this.rows) / Math.max(this.bytes, 1);
+    const chunks = Math.max(1, Math.floor(rows / CHUNK_ROWS));
+    return Math.min(ROW_GROUP_ROWS, chunks * CHUNK_ROWS);
+  }
+
+  private async numbers(sql: string, sources: readonly number[]): Promise<number[][]> {
     this.flush();
     return guarded(async () => {
       const list = sql.replace('$1', `[${sources.map(String).join()}]`);
@@ -242,9 +269,9 @@ export class ClickWriter {
   }
 }
 
-/** MiB of memory for a buffer of so many bytes: twice that for sorting, and a little to begin with. */
+/** MiB of memory for a buffer of so many bytes: the table, the sort, and a row group of long text. */
 export function writerMemoryMb(bufferBytes: number): number {
-  return 64 + Math.ceil((2 * bufferBytes) / MIB);
+  return 64 + Math.ceil((3 * bufferBytes) / MIB);
 }
 
 async function guarded<T>(work: () => Promise<T>): Promise<T> {

@@ -8,6 +8,9 @@ import type { FetchedBatch } from '../log-source.js';
 import { FLUSH_HOURS_MAX, FLUSH_RECORDS_MAX } from './options.js';
 import type { ArchivePartition } from './partition.js';
 
+/** End of year 9999: a record on a topic without broker time may say anything. */
+const APPEND_MS_MAX = 253_402_300_799_999;
+
 /** Takes records apart into the writer's buffer, until that is full (I13). */
 export class ArchiveReader implements RecordSink {
   private state: ArchivePartition | null = null;
@@ -79,7 +82,7 @@ export class ArchiveReader implements RecordSink {
     const click = shredClick(value, appendMs);
     const isClick = click.kind === 'click';
     if (isClick) {
-      this.writer.add(state.source, offset, appendMs, click);
+      this.writer.add(state.source, offset, Math.min(appendMs, APPEND_MS_MAX), click);
       this.noteHour(click.eventMs);
     }
     state.took(isClick);

@@ -149,6 +149,7 @@ const archiverFrozenInCommit: FaultKind = {
   ...usual,
   ...archive,
   name: 'archiver frozen inside its commit',
+  refusedMin: () => 1,
   aim: 'inside',
   inject: async (bed, victim) => {
     await freezeInFlush(bed, victim, 'partition', 0);

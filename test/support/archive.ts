@@ -5,7 +5,6 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { expect } from 'vitest';
 import { shredClick } from '../../core/click/shred.js';
-import { bucketOf } from '../../core/lake-file.js';
 import { hourOf, minuteOfHour } from '../../core/time.js';
 import { FIELD_COLUMNS } from '../../lake/columns.js';
 import { openLake } from '../../lake/open.js';
@@ -84,14 +83,17 @@ export async function archivedTo(pool: pg.Pool, topic: string): Promise<Map<numb
 /** A row of the lake as one text, for comparison. */
 type Rows = Map<string, number>;
 
-/** Every row of every listed file, after the checks that readers make. */
-export async function lakeRows(pool: pg.Pool, lake: LakeStore): Promise<Rows> {
+/** Every row of every listed file (or one), after the checks that readers make. */
+export async function lakeRows(pool: pg.Pool, lake: LakeStore, only?: string): Promise<Rows> {
   const { rows: files } = await pool.query<{
     key: string;
     bytes: string;
     sha256: string;
     rows: string;
-  }>('select key, bytes, sha256, rows from lake_files order by id');
+  }>(
+    'select key, bytes, sha256, rows from lake_files where $1::text is null or key = $1 order by id',
+    [only ?? null],
+  );
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
   const connection = await instance.connect();
   const all: Rows = new Map();
@@ -211,9 +213,4 @@ export async function orphansOf(pool: pg.Pool, lake: LakeStore): Promise<string[
   const orphans: string[] = [];
   for await (const { key } of lake.list('clicks/')) if (!listed.has(key)) orphans.push(key);
   return orphans.sort();
-}
-
-/** The bucket that an ad's clicks must lie in. */
-export function bucketOfAd(adId: string, buckets: number): number {
-  return bucketOf(Buffer.from(adId), buckets);
 }
