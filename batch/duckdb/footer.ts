@@ -30,14 +30,26 @@ export async function withCheckedFiles<T>(
 ): Promise<T> {
   const { memoryMb, threads } = limits;
   const readPaths = files.map(({ path }) => path);
-  const session = await DuckSession.open({ memoryMb, threads, readPaths, scratchDir });
+  const options = { memoryMb, threads, readPaths, scratchDir };
   try {
-    for (const file of files) await checkFooter(session, file, columns, rowsMax);
-    return await use(session);
+    return await DuckSession.with(options, async (session) => {
+      for (const file of files) await checkFooter(session, file, columns, rowsMax);
+      return use(session);
+    });
   } catch (error) {
-    throw namingFile(error, files);
-  } finally {
-    session.close();
+    if (!(error instanceof TruecountError) || error.code !== 'kernel_failed') throw error;
+    // Most errors of a decoder do not say in which file it was.
+    for (const file of files) await DuckSession.with(options, (session) => decode(session, file));
+    throw error;
+  }
+}
+
+/** @throws TruecountError `lake_file_damaged` if the file cannot be decoded */
+async function decode(session: DuckSession, { file, path }: LocalFile): Promise<void> {
+  try {
+    await session.run(`select max(columns(*)) from read_parquet(${sqlText(path)})`);
+  } catch (error) {
+    throw damaged(file.key, error instanceof Error ? error.message : String(error), error);
   }
 }
 
@@ -67,6 +79,35 @@ export async function checkFooter(
   }
   const difference = columnDifference(described, columns);
   if (difference !== null) throw damaged(file.key, difference);
+  if (columns.some(([name]) => name === 'log_offset')) await checkPositions(session, file, path);
+}
+
+/**
+ * Every click has a position of its own: a row group cannot have more rows than its offsets and
+ * partitions, by their least and greatest, make positions. Columns of one repeated value take no
+ * room, so that a footer can promise any number of rows, and the decoder makes them up.
+ */
+async function checkPositions(
+  session: DuckSession,
+  file: LocalFile['file'],
+  path: string,
+): Promise<void> {
+  const span = (column: string): string =>
+    `max(try_cast(stats_max_value as bigint) - try_cast(stats_min_value as bigint) + 1)
+       filter (path_in_schema = '${column}')`;
+  const crowded = await session.rows<{ rows: bigint; positions: bigint | null }>(
+    `select any_value(row_group_num_rows) as rows,
+            ${span('log_offset')} * ${span('partition')} as positions
+       from parquet_metadata(${sqlText(path)}) group by row_group_id
+     having coalesce(bool_and(stats_min_value = stats_max_value)
+                       filter (path_in_schema = 'topic'), true)
+        and coalesce(rows > positions, true) limit 1`,
+  );
+  const [group] = crowded;
+  if (group === undefined) return;
+  const positions = group.positions === null ? 'unknown' : String(group.positions);
+  const what = `a row group says ${String(group.rows)} rows at ${positions} positions of the log`;
+  throw damaged(file.key, what);
 }
 
 async function readFooter(session: DuckSession, key: string, path: string) {
@@ -102,13 +143,6 @@ function columnDifference(found: Columns, wanted: Columns): string | null {
     }
   }
   return null;
-}
-
-/** The engine names a file that it cannot decode by its path: here it gets its name in the lake. */
-function namingFile(error: unknown, files: readonly LocalFile[]): unknown {
-  if (!(error instanceof TruecountError) || error.code !== 'kernel_failed') return error;
-  const file = files.find(({ path }) => error.message.includes(path));
-  return file === undefined ? error : damaged(file.file.key, error.message, error);
 }
 
 function damaged(key: string, what: string, cause?: unknown): TruecountError {

@@ -43,6 +43,19 @@ export class DuckSession {
     return session;
   }
 
+  /** Opens a session for one use. */
+  static async with<T>(
+    options: SessionOptions,
+    use: (session: DuckSession) => Promise<T>,
+  ): Promise<T> {
+    const session = await DuckSession.open(options);
+    try {
+      return await use(session);
+    } finally {
+      session.close();
+    }
+  }
+
   /** Runs one statement; its rows are kept in memory. */
   async rows<T extends Row>(sql: string, values: DuckDBValue[] = []): Promise<T[]> {
     try {
