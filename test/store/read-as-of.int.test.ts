@@ -212,7 +212,7 @@ test('hours tell what serves them at each publication, holds and waiting late cl
                       next === 0 ? [] : [{ topic: 'clicks', partition, next_offset: next }],
                     ),
                   },
-            held: serves?.held === true ? expect.stringMatching(/^step /) : null,
+            held: serves?.held === true ? (expect.stringMatching(/^step /) as string) : null,
             late_waiting: late.reduce((a, b) => a + b),
           };
         }),
