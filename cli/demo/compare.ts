@@ -1,6 +1,7 @@
 import type pg from 'pg';
+import { MINUTE_MS } from '../../core/time.js';
+import { cellKey, parseCellKey } from './load.js';
 import type { Cells } from './load.js';
-import { cellKey } from './load.js';
 
 const ROWS_PER_FETCH = 50_000;
 
@@ -58,29 +59,48 @@ async function eachServedCell(
   }
 }
 
-export interface ApiAnswer {
+interface ApiAnswer {
   readonly count: number;
-  readonly state: string;
-  readonly revision: number;
-  readonly late_pending: number;
-  readonly as_of: number;
 }
 
-/** One count through HTTP. */
-export async function askApi(
-  url: string,
-  ad: string,
-  fromMs: number,
-  toMs: number,
-  filter: string,
-): Promise<ApiAnswer> {
+/** One count through HTTP; `asOf`: as it was at that publication. */
+async function askApi(url: string, cell: string, asOf: number | null): Promise<ApiAnswer> {
+  const { ad, minuteMs, filter } = parseCellKey(cell);
   const query = new URLSearchParams({
-    from: new Date(fromMs).toISOString(),
-    to: new Date(toMs).toISOString(),
+    from: new Date(minuteMs).toISOString(),
+    to: new Date(minuteMs + MINUTE_MS).toISOString(),
     ...(filter === '' ? {} : { filter_id: filter }),
+    ...(asOf === null ? {} : { as_of: String(asOf) }),
   });
   const path = `/ads/${encodeURIComponent(ad)}/aggregated_count?${query.toString()}`;
   const response = await fetch(url + path);
   if (!response.ok) throw new Error(`GET ${path}: ${String(response.status)}`);
   return (await response.json()) as ApiAnswer;
+}
+
+/** Questions over HTTP in one go. */
+const QUESTIONS = 150;
+
+/** Asks the API for some of the cells, evenly spread: how many were asked, how many were right. */
+export async function askSome(
+  url: string,
+  truth: Cells,
+  asOf: number | null,
+): Promise<{ asked: number; right: number }> {
+  const cells = [...truth];
+  const step = Math.max(1, Math.floor(cells.length / QUESTIONS));
+  let asked = 0;
+  let right = 0;
+  for (let i = 0; i < cells.length; i += step) {
+    const [cell, expected] = cells[i]!;
+    const { count } = await askApi(url, cell, asOf);
+    asked++;
+    if (count === expected) right++;
+  }
+  return { asked, right };
+}
+
+/** Whether every served cell is the truth, and nothing else is served. */
+export function isTruth(comparison: Comparison, truth: Cells): boolean {
+  return comparison.equal === truth.size && comparison.served === truth.size;
 }

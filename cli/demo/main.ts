@@ -1,23 +1,22 @@
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { HOUR_MS, MINUTE_MS } from '../../core/time.js';
-import { ClickProducer } from '../../ingest/producer.js';
-import { kafkaClientOptions } from '../../runtime/connections.js';
-import { cutHours } from '../../runtime/cut-hours.js';
-import { createKafka } from '../../runtime/kafka-client.js';
-import { readLogEnds, untilCommitted } from '../../runtime/log-end.js';
-import { openSession } from '../../store/session.js';
+import { openTemporal } from '../../runtime/temporal/client.js';
 import { Progress, print, say } from '../output.js';
 import { reportError } from '../report-error.js';
-import { askApi, compareCells } from './compare.js';
-import { Faults } from './faults.js';
-import { fileLoad, generatedLoad, parseCellKey } from './load.js';
+import { askSome, compareCells, isTruth } from './compare.js';
+import type { Comparison } from './compare.js';
+import { replayFix } from './fix.js';
+import { streamLoad } from './flow.js';
+import { keep } from './keep.js';
+import { fileLoad, generatedLoad } from './load.js';
 import type { Cells, Load } from './load.js';
+import { auditAll, explain } from './proof.js';
+import { FIRST_RULES } from './rules.js';
+import { line, number, seconds } from './say.js';
+import { readServed } from './served.js';
+import { settle, settleLate } from './settle.js';
 import { Stage } from './stage.js';
-
-/** How long the load flows: long enough to break things meanwhile. */
-const FLOW_S = 20;
-const RATE_MIN = 1_000;
-const API_QUESTIONS = 200;
+import { serveBefore } from './workflows.js';
 
 interface Options {
   readonly clicks: string;
@@ -25,163 +24,140 @@ interface Options {
   readonly input?: string;
   readonly format: 'csv' | 'ndjson';
   readonly mapping?: string;
+  readonly keep?: boolean;
 }
 
-function number(n: number): string {
-  return n.toLocaleString('en');
-}
-
-function line(title: string, text: string): void {
-  print(`  ${title.padEnd(9)} ${text}`);
-}
-
-function seconds(fromMs: number): string {
-  return `${((performance.now() - fromMs) / 1000).toFixed(1)} s`;
-}
-
-/** `npm run demo`: clicks from a source to served counts, with faults on the way. */
+/** `npm run demo`: clicks from a source to final, corrected, proven counts, with faults on the way. */
 async function demo(options: Options): Promise<boolean> {
-  const load =
-    options.input === undefined
-      ? generatedLoad(Number(options.clicks), Number(options.seed))
-      : fileLoad({
-          input: options.input,
-          format: options.format,
-          ...(options.mapping === undefined ? {} : { mapping: options.mapping }),
-        });
-  print('truecount demo: every click counted once\n');
+  const load = loadOf(options);
+  print('truecount demo: one number per minute, provisional, then final, then proven\n');
   const progress = new Progress(5_000);
   const startMs = performance.now();
-  const stage = await Stage.set((text) => {
+  const stage = await Stage.set(FIRST_RULES, (text) => {
     progress.update(text);
   });
   try {
-    await stage.open();
+    const interrupted = new Promise<never>((_, reject) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+        process.once(signal, () => {
+          reject(new Error(`${signal}: ended before the end`));
+        });
+      }
+    });
+    interrupted.catch(() => undefined);
+    const good = await Promise.race([interrupted, story(stage, load, progress, startMs, options)]);
+    await stage.clear(false);
+    return good;
+  } catch (error) {
     progress.done();
-    line(
-      'stack',
-      `PostgreSQL, Kafka, 2 stream workers, 1 API as processes, in ${seconds(startMs)}`,
-    );
-    line('load', load.description);
-    await stream(stage, load, progress);
-    await cut(stage);
-    return await compare(stage, await load.truth());
-  } finally {
-    progress.done();
-    await stage.clear();
+    await stage.clear(true);
+    say(`demo: the logs of its services are in ${join(stage.dir, 'logs')}`);
+    throw error;
   }
 }
 
-/** Sends the load while the faults happen, and waits until all of it is committed. */
-async function stream(stage: Stage, load: Load, progress: Progress): Promise<void> {
-  const kafka = createKafka(kafkaClientOptions(stage.config));
-  const producer = await ClickProducer.connect(kafka, { topic: stage.topic, compression: 'none' });
-  const perSecond = Math.max(RATE_MIN, Math.round(load.records / FLOW_S));
-  const faults = new Faults(stage, load.records, (text) => {
-    progress.done();
-    line('', text);
-  });
-  const startMs = performance.now();
-  line('stream', `clicks flow at ${number(perSecond)}/s, and meanwhile:`);
-  const breaking = faults.run();
-  let sent = 0;
-  let rejected = 0;
-  try {
-    for await (const item of load.items()) {
-      if (item.kind === 'rejected') {
-        rejected++;
-        continue;
-      }
-      await producer.add(item.key, item.bytes);
-      sent++;
-      if (sent % 250 === 0) {
-        progress.update(`sent ${number(sent)} of ${number(load.records)}`);
-        const aheadMs = (sent / perSecond) * 1000 - (performance.now() - startMs);
-        if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs));
-      }
-    }
-    await producer.flush();
-  } finally {
-    await producer.close();
-  }
-  faults.allSent();
-  await breaking;
-  const ends = await readLogEnds(kafkaClientOptions(stage.config), stage.config.topics);
-  await untilCommitted(stage.pool, ends, { timeoutMs: 60_000 });
+async function story(
+  stage: Stage,
+  load: Load,
+  progress: Progress,
+  startMs: number,
+  options: Options,
+): Promise<boolean> {
+  await stage.open();
   progress.done();
-  const fates = await readFates(stage);
-  line(
-    '',
-    `${number(sent)} records in ${seconds(startMs)}${rejected > 0 ? `, ${number(rejected)} rows refused at the door` : ''}:`,
-  );
-  line('', fates);
-}
-
-async function readFates(stage: Stage): Promise<string> {
-  const { rows } = await stage.pool.query<Record<string, string>>(
-    `select sum(counted) as counted, sum(duplicate) as duplicate, sum(quarantined) as quarantined,
-            sum(lost) as lost, sum(late) as late from flushes`,
-  );
-  return ['counted', 'duplicate', 'quarantined', 'late', 'lost']
-    .map((fate) => `${number(Number(rows[0]![fate]))} ${fate}`)
-    .join(' + ');
-}
-
-/** Cuts every hour that has clicks. */
-async function cut(stage: Stage): Promise<void> {
-  const { rows } = await stage.pool.query<{ from: Date; to: Date }>(
-    'select min(hour) as from, max(hour) as to from hours',
-  );
-  const { from, to } = rows[0]!;
-  const session = await openSession({
-    connection: { connectionString: stage.config.postgresUrl },
-    applicationName: 'truecount demo',
-  });
+  line('stack', `PostgreSQL, Kafka, Temporal, 2 stream workers, archive, API: ${seconds(startMs)}`);
+  line('load', load.description);
+  await streamLoad(stage, load, progress);
+  const fix = await load.fix();
+  const told = new Told(stage);
+  await settle(stage, progress);
+  await told.equal('by the first rules', await load.truthBefore());
+  if (await settleLate(stage, load, progress)) {
+    await told.equal('late clicks included', await load.truthBefore());
+  }
+  const before = await load.truthBefore();
+  const after = await load.truthAfter();
+  const asOf = (await readServed(stage.pool)).publication;
+  const temporal = await openTemporal(stage.config);
+  const { client } = temporal;
   try {
-    const range = { fromMs: from.getTime(), toMs: to.getTime() + HOUR_MS };
-    const hours = await cutHours(session, range, () => undefined);
-    const late = hours.reduce((sum, hour) => sum + hour.late, 0);
-    line('cut', `${String(hours.length)} hours, at an exact line of the log; ${number(late)} late`);
+    const { range, cell } = await replayFix(stage, client, fix, progress);
+    await told.equal('by the fixed rules', after);
+    await told.stillAt(asOf, before);
+    if (cell !== undefined) await explain(stage, cell);
+    const back = await serveBefore(stage, client, range, 'rollback');
+    await told.equal(`rolled back (publication ${String(back.publication)})`, before);
+    const forward = await serveBefore(stage, client, range, 'publish');
+    const last = await told.equal(
+      `forward again (publication ${String(forward.publication)})`,
+      after,
+    );
+    const isSound = await auditAll(stage, progress);
+    line('time', seconds(startMs));
+    if (options.keep === true) keep(stage);
+    result(last);
+    if (options.keep === true)
+      await new Promise<void>((resolve) => process.once('SIGINT', resolve));
+    return told.allEqual && isSound;
   } finally {
-    await session.end();
+    await temporal.close();
   }
 }
 
-/** Asks the API some of the truth, and compares all of it with what SQL serves. */
-async function compare(stage: Stage, truth: Cells): Promise<boolean> {
-  const cells = [...truth];
-  const step = Math.max(1, Math.floor(cells.length / API_QUESTIONS));
-  let asked = 0;
-  let right = 0;
-  let shown: string | undefined;
-  for (let i = 0; i < cells.length; i += step) {
-    const [key, expected] = cells[i]!;
-    const { ad, minuteMs, filter } = parseCellKey(key);
-    const answer = await askApi(stage.apiUrl, ad, minuteMs, minuteMs + MINUTE_MS, filter);
-    asked++;
-    if (answer.count === expected) right++;
-    if (filter === '' && expected > 1) {
-      const at = new Date(minuteMs).toISOString().slice(0, 16);
-      shown ??= `ad ${ad} at ${at}Z: ${String(answer.count)} clicks, ${answer.state}, revision ${String(answer.revision)}`;
-    }
+/** Compares what is served with the truth, and tells. */
+class Told {
+  allEqual = true;
+
+  constructor(private readonly stage: Stage) {}
+
+  /** All of what SQL serves, and some of it through HTTP. */
+  async equal(what: string, truth: Cells): Promise<Comparison> {
+    const comparison = await compareCells(this.stage.pool, truth);
+    const { asked, right } = await askSome(this.stage.apiUrl, truth, null);
+    const { hours, final } = await readServed(this.stage.pool);
+    const good = isTruth(comparison, truth) && right === asked && final === hours;
+    if (!good) this.allEqual = false;
+    line(
+      good ? 'equal' : 'DIFFERS',
+      `${what}: ${number(comparison.equal)} of ${number(truth.size)} cells are the truth, ` +
+        `${number(right)} of ${number(asked)} over HTTP`,
+    );
+    return comparison;
   }
-  line('api', `${String(asked)} questions over HTTP, ${String(right)} answered with the truth`);
-  if (shown !== undefined) line('', shown);
-  const result = await compareCells(stage.pool, truth);
+
+  /** What was served before is still answered. */
+  async stillAt(asOf: number, truth: Cells): Promise<void> {
+    const { asked, right } = await askSome(this.stage.apiUrl, truth, asOf);
+    if (right !== asked) this.allEqual = false;
+    line(
+      right === asked ? 'as_of' : 'DIFFERS',
+      `as_of=${String(asOf)} still gives the first numbers: ${number(right)} of ${number(asked)}`,
+    );
+  }
+}
+
+function result({ served, equal, different, missing, extra }: Comparison): void {
   print(
-    `\ndemo: ${String(result.served)} cells served, ${String(result.equal)} equal to the truth, ` +
-      `${String(result.different)} different, ${String(result.missing)} missing, ${String(result.extra)} extra`,
+    `\ndemo: ${String(served)} cells served, ${String(equal)} equal to the truth, ` +
+      `${String(different)} different, ${String(missing)} missing, ${String(extra)} extra`,
   );
-  return right === asked && result.equal === truth.size && result.served === truth.size;
+}
+
+function loadOf(options: Options): Load {
+  if (options.input === undefined)
+    return generatedLoad(Number(options.clicks), Number(options.seed));
+  const { input, format, mapping } = options;
+  return fileLoad({ input, format, ...(mapping === undefined ? {} : { mapping }) });
 }
 
 const program = new Command('demo')
-  .description('Counts clicks once, breaks things on the way, and compares with the truth.')
+  .description('Counts clicks once, breaks things on the way, makes counts final, corrects them.')
   .option('--clicks <number>', 'lines to generate', '300000')
   .option('--seed <number>', 'another seed, another load', '1')
   .option('--input <file>', 'count this file instead')
   .addOption(new Option('--format <name>', 'of the file').choices(['csv', 'ndjson']).default('csv'))
-  .option('--mapping <file>', 'which columns of the file make a click');
+  .option('--mapping <file>', 'which columns of the file make a click')
+  .option('--keep', 'leave everything running at the end, to look around, until Ctrl-C');
 
 try {
   await program.parseAsync();

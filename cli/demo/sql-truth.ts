@@ -15,21 +15,32 @@ const PATTERN_PARTS: readonly (readonly [RegExp, string])[] = [
   [/SSS/g, '%g'],
 ];
 
+/** A value of a dimension that counts as another one. */
+export interface Fix {
+  readonly dimension: keyof typeof DIMENSIONS;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The one that the built-in rule set has. */
+export const UK_IS_GB: Fix = { dimension: 'country', from: 'UK', to: 'GB' };
+
 /**
  * Counts a file by SQL in DuckDB: another engine, another language, another author of every
  * function in it. The rules are those of the built-in rule set, written a second time on purpose:
- * one click per id, ad and event hour, the first in the file wins; `UK` counts as `GB`; no value is
- * `unknown`, one over 256 bytes is `other`.
+ * one click per id, ad and event hour, the first in the file wins; a value that is to be fixed
+ * counts as another (null: none is); no value is `unknown`, one over 256 bytes is `other`.
  */
 export async function sqlTruth(
   file: string,
   format: 'csv' | 'ndjson',
   mapping: Mapping | undefined,
+  fix: Fix | null = UK_IS_GB,
 ): Promise<Cells> {
   const connection = await (await DuckDBInstance.create(':memory:')).connect();
   try {
     await connection.run(`set TimeZone = 'UTC'; set preserve_insertion_order = true`);
-    const reader = await connection.runAndReadAll(truthSql(file, format, mapping));
+    const reader = await connection.runAndReadAll(truthSql(file, format, mapping, fix));
     const cells: Cells = new Map();
     for (const [key, count] of reader.getRows()) cells.set(String(key), Number(count));
     return cells;
@@ -38,7 +49,12 @@ export async function sqlTruth(
   }
 }
 
-function truthSql(file: string, format: 'csv' | 'ndjson', mapping: Mapping | undefined): string {
+function truthSql(
+  file: string,
+  format: 'csv' | 'ndjson',
+  mapping: Mapping | undefined,
+  fix: Fix | null,
+): string {
   const source =
     format === 'csv'
       ? `read_csv(${text(file)}, all_varchar = true, header = true)`
@@ -46,7 +62,8 @@ function truthSql(file: string, format: 'csv' | 'ndjson', mapping: Mapping | und
            event_id: 'VARCHAR', ad_id: 'VARCHAR', timestamp: 'VARCHAR',
            country: 'VARCHAR', device: 'VARCHAR', ad_format: 'VARCHAR'})`;
   const values = Object.entries(DIMENSIONS).map(
-    ([dimension, field]) => `${valueSql(field, mapping)} as ${dimension}`,
+    ([dimension, field]) =>
+      `${valueSql(field, mapping, fix?.dimension === dimension ? fix : null)} as ${dimension}`,
   );
   const filters = Object.keys(DIMENSIONS).map((d) => `'${d}:' || ${d}`);
   const byPosition = mapping !== undefined && 'position' in mapping.event_id;
@@ -80,9 +97,10 @@ function fieldSql(field: string, mapping: Mapping | undefined): string {
   return source?.value === undefined ? 'null::varchar' : text(source.value);
 }
 
-function valueSql(field: string, mapping: Mapping | undefined): string {
+function valueSql(field: string, mapping: Mapping | undefined, fix: Fix | null): string {
   const raw = `nullif(${fieldSql(field, mapping)}, '')`;
-  const mapped = field === 'country' ? `case ${raw} when 'UK' then 'GB' else ${raw} end` : raw;
+  const mapped =
+    fix === null ? raw : `case ${raw} when ${text(fix.from)} then ${text(fix.to)} else ${raw} end`;
   return `case when ${raw} is null then 'unknown'
                when octet_length(encode(${raw})) > 256 then 'other' else ${mapped} end`;
 }

@@ -1,0 +1,68 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { pino } from 'pino';
+import { audit } from '../../audit/audit.js';
+import { KafkaLog } from '../../audit/kafka-log.js';
+import { openLake } from '../../lake/open.js';
+import { kafkaClientOptions, postgresPoolOptions } from '../../runtime/connections.js';
+import { packageFile } from '../../runtime/package-root.js';
+import { print, type Progress } from '../output.js';
+import { line, seconds } from './say.js';
+import type { MovedCell } from './served.js';
+import type { Stage } from './stage.js';
+
+/** `truecount explain … --verify`, as a person would type it. */
+export async function explain(stage: Stage, cell: MovedCell): Promise<void> {
+  const minute = new Date(cell.minuteMs).toISOString().slice(0, 16);
+  const args = ['explain', cell.adId, minute, '--filter', cell.filter, '--verify'];
+  line('explain', `npx truecount ${args.map(shellWord).join(' ')}`);
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [packageFile('dist', 'cli', 'main.js'), ...args],
+    { env: { ...process.env, ...stage.environment, NO_COLOR: '1' } },
+  );
+  print(stdout.trimEnd().replaceAll(/^/gm, '              '));
+}
+
+function shellWord(word: string): string {
+  return /^[\w.:/-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Generations that the audit counts again from the lake, in SQL of its own. */
+const RECOMPUTED = 2;
+
+/** Checks every invariant that can be looked at. Says what is broken, if anything. */
+export async function auditAll(stage: Stage, progress: Progress): Promise<boolean> {
+  const startMs = performance.now();
+  const pool = new pg.Pool({ ...postgresPoolOptions(stage.config), max: 1 });
+  const log = new KafkaLog(kafkaClientOptions(stage.config), pino({ level: 'silent' }));
+  try {
+    const { checks, ok } = await audit({
+      pool,
+      readLog: log.readLog,
+      lake: openLake(stage.config.lakeUrl),
+      allGenerations: true,
+      recompute: RECOMPUTED,
+      onProgress: (what) => {
+        progress.update(what);
+      },
+    });
+    progress.done();
+    const passed = checks.filter((check) => check.status === 'ok').length;
+    const broken = checks.filter((check) => check.status === 'broken');
+    const names = broken.map(({ invariant, name }) => `${invariant} ${name}`).join(', ');
+    line(
+      'audit',
+      `${String(passed)} checks hold, ${String(broken.length)} broken ${names}`.trimEnd(),
+    );
+    line('', `(log and ${String(RECOMPUTED)} generations counted again), ${seconds(startMs)}`);
+    for (const { name, examples } of broken) {
+      for (const example of examples) line('', `  ${name}: ${JSON.stringify(example)}`);
+    }
+    return ok;
+  } finally {
+    await log.close();
+    await pool.end();
+  }
+}

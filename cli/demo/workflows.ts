@@ -1,0 +1,100 @@
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { formatTime, type TimeRange } from '../../core/range.js';
+import { earlierRevisions } from '../../store/read/range-plan.js';
+import { APPROVE_UPDATE, PROGRESS_QUERY } from '../../workflows/contract.js';
+import type {
+  PublishRangeInput,
+  PublishRangeResult,
+  ReplayRangeInput,
+  ReplayRangeResult,
+  WorkflowProgress,
+} from '../../workflows/contract.js';
+import { publishRangeStart, replayRangeStart } from '../../workflows/start-options.js';
+import type { StartOptions } from '../../workflows/start-options.js';
+import type { Stage } from './stage.js';
+
+const ACTOR = 'demo';
+
+/** A replay that has computed everything and waits for somebody to approve it. */
+export interface WaitingReplay {
+  readonly workflowId: string;
+  /** What is approved. */
+  readonly hash: string;
+  approve(): Promise<ReplayRangeResult>;
+}
+
+/** Starts a replay of all hours under a rule set, and waits until its plan is there. */
+export async function replayToApproval(
+  stage: Stage,
+  client: Client,
+  range: TimeRange,
+  rules: string,
+  onProgress: (progress: WorkflowProgress) => void,
+): Promise<WaitingReplay> {
+  const input: ReplayRangeInput = {
+    ...{ from: formatTime(range.fromMs), to: formatTime(range.toMs), rules },
+    ...{ needsApproval: true, actor: ACTOR, reason: 'the rule set forgot a value' },
+  };
+  const options = replayRangeStart(input);
+  const handle = await start(client, options, input);
+  const result = handle.result() as Promise<ReplayRangeResult>;
+  let ended: { error?: unknown } | undefined;
+  result.then(
+    () => (ended = { error: new Error('the replay asked nobody') }),
+    (error: unknown) => (ended = { error }),
+  );
+  let hash: string | null = null;
+  await stage.until('the plan of the replay', async () => {
+    if (ended !== undefined) throw ended.error;
+    const progress = await progressOf(handle);
+    if (progress !== null) onProgress(progress);
+    hash = progress?.awaitsApproval ?? null;
+    return hash !== null;
+  });
+  return {
+    workflowId: options.workflowId,
+    hash: hash!,
+    approve: async () => {
+      await handle.executeUpdate(APPROVE_UPDATE, { args: [{ hash, actor: ACTOR }] });
+      return result;
+    },
+  };
+}
+
+/** null while the workflow has not begun to answer. */
+async function progressOf(handle: WorkflowHandle): Promise<WorkflowProgress | null> {
+  try {
+    return await handle.query<WorkflowProgress>(PROGRESS_QUERY);
+  } catch {
+    return null;
+  }
+}
+
+/** Serves the revision before the newest again, in all hours at once: rolls back, or forward. */
+export async function serveBefore(
+  stage: Stage,
+  client: Client,
+  range: TimeRange,
+  kind: 'rollback' | 'publish',
+): Promise<PublishRangeResult> {
+  const before = await earlierRevisions(stage.pool, range, null);
+  const input: PublishRangeInput = {
+    hours: before.map(({ hourMs, generation, revision }) => ({
+      hour: formatTime(hourMs),
+      generation,
+      expectedRevision: revision! + 1,
+    })),
+    ...{ kind, actor: ACTOR, reason: kind === 'rollback' ? 'second thoughts' : 'it was right' },
+  };
+  const options = publishRangeStart(input, `demo-${kind}`);
+  const handle = await start(client, options, input);
+  return (await handle.result()) as PublishRangeResult;
+}
+
+async function start(
+  client: Client,
+  { workflowType, ...options }: StartOptions,
+  input: object,
+): Promise<WorkflowHandle> {
+  return client.workflow.start(workflowType, { ...options, args: [input] });
+}
