@@ -1,6 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { inject } from 'vitest';
+import { until } from './until.js';
 
 /**
  * What integration tests share: one Postgres and one Kafka per run (global-setup.ts). A test takes
@@ -64,8 +65,14 @@ export async function freshTopic(
   await admin.connect();
   try {
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: [{ topic, numPartitions: partitions, replicationFactor: -1, configEntries }],
+    });
+    // The client's own wait takes a broker that has not heard of the topic yet for a failure.
+    await until(`${topic} has leaders`, async () => {
+      const { topics: found } = await admin.fetchTopicMetadata({ topics: [topic] });
+      const leaders = found[0]?.partitions.filter(({ leader }) => leader >= 0) ?? [];
+      return leaders.length === partitions;
     });
   } finally {
     await admin.disconnect();
