@@ -6,6 +6,7 @@ import { SETTLE_START } from '../../workflows/start-options.js';
 import { kafkaBrokers } from '../support/stack.js';
 import { cellDifferences, liveCells, untilCounted, type Cells } from '../support/stream.js';
 import { until } from '../support/until.js';
+import { recordHistory } from './support/histories.js';
 import { Rig, clicksOf } from './support/rig.js';
 
 const FIRST_MS = Date.UTC(2025, 10, 21, 10);
@@ -22,8 +23,12 @@ afterAll(async () => {
   await rig?.close();
 });
 
-async function settle(): Promise<SettleResult> {
-  return rig.run<SettleResult>(SETTLE_START, {});
+async function settle(scenario: string): Promise<SettleResult> {
+  const { workflowType, ...options } = SETTLE_START;
+  const handle = await rig.client.workflow.start(workflowType, { ...options, args: [{}] });
+  const result = (await handle.result()) as SettleResult;
+  await recordHistory('settleDueHours', scenario, handle);
+  return result;
 }
 
 async function servedCells(): Promise<Cells> {
@@ -46,20 +51,25 @@ it('makes hours final whose time has come: the same cells as were counted live',
     return rows[0]!.due.getTime() >= FIRST_MS + (HOURS - 1) * HOUR_MS;
   });
   const before = await liveCells(rig.pool);
-  const result = await settle();
+  const result = await settle('settled');
   expect(result).toMatchObject({ cut: HOURS, published: HOURS, held: 0, failed: [] });
   expect(cellDifferences(await servedCells(), before)).toEqual([]);
   expect(before.size).toBeGreaterThan(1_000);
 }, 120_000);
 
 it('finds nothing due afterwards', async () => {
-  expect(await settle()).toMatchObject({ cut: 0, published: 0, confirmed: 0, failed: [] });
+  expect(await settle('nothing-due')).toMatchObject({
+    cut: 0,
+    published: 0,
+    confirmed: 0,
+    failed: [],
+  });
 });
 
 it('publishes late clicks of a final hour as its second revision', async () => {
   await rig.produce(clicksOf(FIRST_MS, 50, CLICKS));
   await untilCounted(rig.pool, kafkaBrokers(), rig.topic);
-  const result = await settle();
+  const result = await settle('late-clicks');
   expect(result).toMatchObject({ cut: 0, published: 1, confirmed: 0, failed: [] });
   const { rows } = await rig.pool.query(
     'select max(revision) as revision from pointers where hour = $1',
@@ -71,7 +81,7 @@ it('publishes late clicks of a final hour as its second revision', async () => {
 it('confirms a final hour to which only retries came', async () => {
   await rig.produce(clicksOf(FIRST_MS + HOUR_MS, 30));
   await untilCounted(rig.pool, kafkaBrokers(), rig.topic);
-  const result = await settle();
+  const result = await settle('only-retries');
   expect(result).toMatchObject({ published: 0, confirmed: 1, failed: [] });
   const confirmed = await rig.pool.query<{ body: string }>(
     `select body from ledger where kind = 'confirm'`,

@@ -1,0 +1,62 @@
+import { builtinModules } from 'node:module';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
+import { beforeAll, expect, it } from 'vitest';
+import { packageFile } from '../../runtime/package-root.js';
+
+const BYTES_MAX = 2_500_000;
+let bundle: WorkflowBundleWithSourceMap;
+
+beforeAll(async () => {
+  bundle = await bundleWorkflowCode({
+    workflowsPath: packageFile('workflows', 'all.ts'),
+    logger: new DefaultLogger('ERROR'),
+  });
+}, 60_000);
+
+it('exports the workflow types that clients and histories name, and nothing else', async () => {
+  const all = await import('../../workflows/all.js');
+  expect(Object.keys(all).sort()).toEqual([
+    'cutHour',
+    'publishRange',
+    'recomputeHour',
+    'reconcileHour',
+    'replayRange',
+    'settleDueHours',
+  ]);
+});
+
+/** Paths of modules as webpack names them in what it writes. */
+function modulesOf(code: string): string[] {
+  const names = [...code.matchAll(/^\/\*\*\*\/ "([^"]+)"/gm)].map((match) => match[1]!);
+  return [...new Set(names)];
+}
+
+it('holds no Node module, and of the repository only workflows and core', () => {
+  const modules = modulesOf(bundle.code);
+  expect(modules.length).toBeGreaterThan(50);
+  const builtin = modules.filter(
+    (name) => name.startsWith('node:') || builtinModules.includes(name.replace(/^\.\//, '')),
+  );
+  expect(builtin).toEqual([]);
+  const ours = modules.filter((name) => !name.includes('node_modules') && name.endsWith('.ts'));
+  expect(ours.filter((name) => !/^\.\/(workflows|core)\//.test(name))).toEqual([]);
+  const packages = modules.flatMap(
+    (name) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(name)?.[1] ?? [],
+  );
+  expect([...new Set(packages)].sort()).toMatchInlineSnapshot(`
+    [
+      "@temporalio/common",
+      "@temporalio/workflow",
+      "long",
+      "nexus-rpc",
+    ]
+  `);
+});
+
+it('stays small', () => {
+  expect(bundle.code.length).toBeLessThan(BYTES_MAX);
+});

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { decide, planLines, replayCut, type ComparedHour } from '../../workflows/decide.js';
+
+const HOUR = '2025-11-21T10:00:00Z';
+
+function compared(over: Partial<ComparedHour> = {}): ComparedHour {
+  return {
+    hour: HOUR,
+    reconciliation: 7,
+    generation: 5,
+    cellsDiffer: 3,
+    drift: 0.01,
+    decision: 'publish',
+    reason: '',
+    revision: 2,
+    unchanged: false,
+    served: 4,
+    checksum: 'c',
+    ruleSet: 'r',
+    ...over,
+  };
+}
+
+describe('decide', () => {
+  it('publishes what changed, expecting the revision it was compared at', () => {
+    expect(decide([compared()], false)).toEqual({
+      publish: [{ hour: HOUR, generation: 5, expectedRevision: 2, reconciliation: 7 }],
+      confirm: [],
+      held: [],
+    });
+  });
+
+  it('confirms what serves where another generation has the same cells', () => {
+    const { publish, confirm } = decide([compared({ unchanged: true })], false);
+    expect(publish).toEqual([]);
+    expect(confirm).toEqual([
+      { hour: HOUR, generation: 4, expectedRevision: 2, reconciliation: 7, examinedBy: 5 },
+    ]);
+  });
+
+  it('has nothing to do for the very generation that serves', () => {
+    const nothing = { publish: [], confirm: [], held: [] };
+    expect(decide([compared({ unchanged: true, served: 5 })], true)).toEqual(nothing);
+  });
+
+  it('publishes a live hour although no cell differs: it becomes final', () => {
+    const live = compared({ served: null, revision: 0, cellsDiffer: 0 });
+    expect(decide([live], false).publish).toHaveLength(1);
+  });
+
+  it('leaves a held hour out unless a person has approved', () => {
+    const held = compared({ decision: 'hold' });
+    expect(decide([held], false)).toMatchObject({ publish: [], held: [HOUR] });
+    expect(decide([held], true)).toMatchObject({ publish: [{ hour: HOUR }], held: [] });
+  });
+});
+
+describe('planLines', () => {
+  it('is the same whatever order the hours came in, and holds no numbers of rows', () => {
+    const later = compared({ hour: '2025-11-21T11:00:00Z' });
+    const lines = planLines([later, compared()]);
+    expect(lines).toEqual(planLines([compared(), later]));
+    expect(JSON.stringify(lines)).not.toMatch(/generation|reconciliation/);
+  });
+});
+
+describe('replayCut', () => {
+  it.each([
+    [{ latePending: 1, revision: 0 }, 'late'],
+    [{ latePending: 1, revision: 3 }, 'late'],
+    [{ latePending: 0, revision: 3 }, 'served'],
+    [{ latePending: 0, revision: 0 }, 'hour'],
+  ] as const)('of %j is %s', (facts, cut) => {
+    expect(replayCut(facts)).toBe(cut);
+  });
+});
