@@ -8,7 +8,7 @@ import { hashRuleSet } from '../../core/rules/rule-set.js';
 import { inTransaction } from '../publish/transaction.js';
 import { copyCells } from './copy.js';
 import { adOffDimensions } from './dimensions.js';
-import { findGeneration, register, restore } from './register.js';
+import { findGeneration, refuseStrangers, register, restore } from './register.js';
 import type { FoundGeneration } from './register.js';
 import { RowFold } from './fold.js';
 import type { FoldedRows } from './fold.js';
@@ -52,6 +52,7 @@ async function loadNew(
   rows: AsyncIterable<CellRow>,
   fold: RowFold,
 ): Promise<LoadedGeneration> {
+  await refuseStrangers(client, draft);
   const loaded = await inTransaction(client, async () => {
     const id = await nextId(client);
     const folded = await copyChecked(client, id, draft, rows, fold);

@@ -28,7 +28,6 @@ export async function findGeneration(
 /**
  * Writes everything of a generation but its cells. False: another load of the same inputs was first
  * (this one waited for it), and nothing was written.
- * @throws TruecountError not_found
  */
 export async function register(
   client: pg.ClientBase,
@@ -37,7 +36,6 @@ export async function register(
   folded: FoldedRows,
 ): Promise<boolean> {
   const { inputs, flow } = draft;
-  await refuseStrangers(client, draft);
   const { rowCount } = await client.query(
     `insert into generations (id, hour, rule_set, inputs_hash, checksum, rows, cells, received,
                               counted, duplicate, filtered, built_by)
@@ -89,7 +87,14 @@ async function insertCut(
   );
 }
 
-async function refuseStrangers(client: pg.ClientBase, { inputs }: GenerationDraft): Promise<void> {
+/**
+ * Before anything is copied: hour, rule set and partitions must be stored.
+ * @throws TruecountError not_found
+ */
+export async function refuseStrangers(
+  client: pg.ClientBase,
+  { inputs }: GenerationDraft,
+): Promise<void> {
   const cut = normalCut(inputs.cut);
   const { rows } = await client.query<{ hour: boolean; rules: boolean; slots: string }>(
     `select exists (select from hours where hour = $1) as hour,

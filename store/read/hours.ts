@@ -54,15 +54,11 @@ export interface HoursAnswer {
   readonly hours: readonly HourAnswer[];
 }
 
-// Due: the watermark has passed the hour's end by the grace; or every partition is owned and read to
-// its end and the clock is past the end by grace and idle timeout (then no watermark need come).
 const SQL = `
   with mark as materialized (
     select head.publication as newest, coalesce($4::bigint, head.publication) as as_of,
-           global_watermark_ms() as watermark_ms, s.grace_ms, s.idle_timeout_ms,
-           (select coalesce(bool_and(w.owned and p.at_end_since is not null), false)
-              from partition_watermarks(now()) w join stream_progress p using (slot)) as at_end
-      from ledger_head head cross join reading_settings s
+           global_watermark_ms() as watermark_ms, hours_due_until() as due_until
+      from ledger_head head
   ), asked as (
     select * from hours where hour >= $1 and hour < $2 order by hour desc limit $3
   )
@@ -71,10 +67,7 @@ const SQL = `
          p.revision, p.generation, g.rule_set as served_rule_set, g.checksum,
          (select publication from pointers
            where hour = h.hour and revision = p.revision) as publication,
-         h.state = 'open' and coalesce(
-           mark.watermark_ms >= extract(epoch from h.hour) * 1000 + 3600000 + mark.grace_ms, false)
-         or h.state = 'open' and mark.at_end and now() > h.hour + interval '1 hour'
-           + (mark.grace_ms + mark.idle_timeout_ms) * interval '1 millisecond' as due,
+         h.state = 'open' and coalesce(h.hour <= mark.due_until, false) as due,
          (select ${cutJson('c')} from hour_cuts c join stream_progress p using (slot)
            where c.hour = h.hour) as cut,
          (select ${cutJson('c')} from generation_cuts c join stream_progress p using (slot)
