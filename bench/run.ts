@@ -1,9 +1,10 @@
 /**
- * The benchmarks by name. `npm run bench -- [stream|count|profile|ids|freshness]… [--json FILE]`, all of
+ * The benchmarks by name. `npm run bench -- [stream|count|profile|archive|ids|freshness]… [--json FILE]`, all of
  * these by default; see docs/explanation/performance.md for what they measure. `generations` chose a
  * layout (docs/decisions/0008); it takes minutes and gigabytes, and runs only where it is named.
  */
 import { parseArgs } from 'node:util';
+import { benchArchive } from './archive.js';
 import { benchCount } from './count.js';
 import { benchFreshness } from './freshness/main.js';
 import { benchGenerations } from './generation-layout/main.js';
@@ -13,9 +14,9 @@ import { benchStream } from './stream/main.js';
 import { machine, printReport, writeJson } from './support/report.js';
 import type { Report } from './support/report.js';
 
-const USAGE = `Usage: npm run bench -- [stream|count|profile|ids|freshness|generations]... [options]
+const USAGE = `Usage: npm run bench -- [stream|count|profile|archive|ids|freshness|generations]... [options]
   --json FILE    write everything that was measured
-  --clicks N     clicks of stream, count and profile (default 1500000)
+  --clicks N     clicks of stream, count, profile and archive (default 1500000)
   --rounds N     rounds of stream (default 3)
   --seconds N    length of freshness (default 30)
   --rate N       clicks a second of freshness (default 20000)`;
@@ -37,6 +38,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Report | readonly Report
   stream: () => benchStream({ clicks, rounds: Number(values.rounds) }),
   count: () => benchCount({ clicks }),
   profile: () => benchProfile({ clicks }),
+  archive: () => benchArchive({ clicks }),
   ids: benchIds,
   freshness: () => benchFreshness({ rate: Number(values.rate), seconds: Number(values.seconds) }),
   generations: benchGenerations,
