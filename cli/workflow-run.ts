@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { TruecountError } from '../core/errors.js';
 import type { Config } from '../runtime/config.js';
@@ -47,6 +48,8 @@ export interface RunOutcome {
 
 const POLL_MS = 500;
 const QUERY_TIMEOUT_MS = 3_000;
+/** A replay may take hours: a log gets a line this often, and one for every stage. */
+const LOG_EVERY_MS = 10_000;
 
 /** Where the workflows are, for printed commands and links. */
 export function temporalPlace(config: Config): TemporalPlace {
@@ -154,7 +157,7 @@ async function results(
     const outcome = outcomes[i]!;
     const show = new Follower(client, outcome.workflowId, many, follow);
     try {
-      const result = await withProgress(one.handle, show, detached);
+      const result = await withProgress(client, one.handle, show, detached);
       done.push({ ...outcome, result });
     } catch (error) {
       failed.push(endingError(error, outcome.workflowId));
@@ -168,22 +171,25 @@ async function results(
 }
 
 async function withProgress(
+  client: Client,
   handle: WorkflowHandle,
   show: Follower,
   detached: AbortSignal,
 ): Promise<unknown> {
-  let ended = false;
+  const ended = new AbortController();
+  const signal = AbortSignal.any([ended.signal, detached]);
   const ask = async (): Promise<void> => {
-    while (!ended && !detached.aborted) {
+    while (!signal.aborted) {
       await show.update();
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS).unref());
+      await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
     }
   };
   const asking = ask();
   try {
-    return await handle.result();
+    // The long poll ends with the detachment: it would keep the process for a while.
+    return await client.withAbortSignal(detached, () => handle.result());
   } finally {
-    ended = true;
+    ended.abort();
     await asking;
     show.done();
   }
@@ -191,7 +197,7 @@ async function withProgress(
 
 /** Shows how far one run is. */
 class Follower {
-  private readonly progress = new Progress();
+  private readonly progress = new Progress(LOG_EVERY_MS);
   private stage = '';
   private approval: string | null = null;
   private silent = false;
