@@ -1,7 +1,8 @@
 /**
- * The benchmarks by name. `npm run bench -- [stream|count|profile|archive|ids|freshness]… [--json FILE]`, all of
- * these by default; see docs/explanation/performance.md for what they measure. `generations` chose a
- * layout (docs/decisions/0008); it takes minutes and gigabytes, and runs only where it is named.
+ * The benchmarks by name. `npm run bench -- [NAME]… [--json FILE]`, all of these by default: stream,
+ * count, profile, archive, ids, freshness, serving; see docs/explanation/performance.md for what they measure.
+ * `generations` chose a layout (docs/decisions/0008); it takes minutes and gigabytes, and runs only
+ * where it is named.
  */
 import { parseArgs } from 'node:util';
 import { benchArchive } from './archive.js';
@@ -10,11 +11,12 @@ import { benchFreshness } from './freshness/main.js';
 import { benchGenerations } from './generation-layout/main.js';
 import { benchIds } from './ids.js';
 import { benchProfile } from './profile/main.js';
+import { benchServing } from './serving/main.js';
 import { benchStream } from './stream/main.js';
 import { machine, printReport, writeJson } from './support/report.js';
 import type { Report } from './support/report.js';
 
-const USAGE = `Usage: npm run bench -- [stream|count|profile|archive|ids|freshness|generations]... [options]
+const USAGE = `Usage: npm run bench -- [stream|count|profile|archive|ids|freshness|serving|generations]... [options]
   --json FILE    write everything that was measured
   --clicks N     clicks of stream, count, profile and archive (default 1500000)
   --rounds N     rounds of stream (default 3)
@@ -41,6 +43,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Report | readonly Report
   archive: () => benchArchive({ clicks }),
   ids: benchIds,
   freshness: () => benchFreshness({ rate: Number(values.rate), seconds: Number(values.seconds) }),
+  serving: benchServing,
   generations: benchGenerations,
 };
 const BY_DEFAULT = Object.keys(BENCHMARKS).filter((name) => name !== 'generations');
