@@ -74,10 +74,14 @@ function recordsSql(
         left join (${cutSql(hourCut ?? [])}) h on h.topic = c.topic and h.partition = c.partition
        where c.ad_id = $1 and c.log_offset < x.next_offset
          and c.event_ms >= ${String(hourMs)} and c.event_ms < ${String(hourMs + HOUR_MS)}
-    ), numbered as (
-      select *, row_number() over (
-               partition by event_id order by append_ms, topic, partition, log_offset) as nth
+    ), heads as (
+      select *, first_value(append_ms) over (
+               partition by event_id, topic, partition order by log_offset) as first_ms
         from inside
+    ), numbered as (
+      select * exclude (first_ms), row_number() over (
+               partition by event_id order by first_ms, topic, partition, log_offset) as nth
+        from heads
     )
     select *, dense_rank() over (order by field, rest) as kind
       from numbered

@@ -35,3 +35,10 @@ language sql stable
 return (select f.committed_at from flushes f
          where f.slot = of_slot and f.from_offset <= at_offset
          order by f.from_offset desc limit 1);
+
+-- Whether offsets that were found lost at an instant may have held clicks of an hour. They had been
+-- appended by then, and a click is at most 5 minutes ahead of its append time; 5 more for clocks that
+-- differ. So a topic that had lost its head before truecount came holds up no later hour.
+create function loss_concerns(noted_at timestamptz, of_hour timestamptz) returns boolean
+language sql immutable parallel safe
+return noted_at >= of_hour - interval '10 minutes';

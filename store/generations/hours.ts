@@ -48,7 +48,7 @@ const LOSSES = ['stream', 'archive'].map(
   (by) => `select '${by}' as by, l.slot, l.from_offset, l.to_offset, l.reason
              from ${by === 'stream' ? 'loss_intervals' : 'archive_losses'} l
              join hour_cuts c on c.hour = h.hour and c.slot = l.slot
-            where l.from_offset < c.next_offset`,
+            where l.from_offset < c.next_offset and loss_concerns(l.noted_at, h.hour)`,
 );
 
 // The oldest of the unexamined is, per slot, the one with the lowest offset.

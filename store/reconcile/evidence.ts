@@ -173,7 +173,8 @@ const LOST = (table: string, from: string): string => `
   (select coalesce(sum(least(l.to_offset, c.next_offset) - greatest(l.from_offset, ${from})), 0)
      from generation_cuts c join ${table} l using (slot)
      left join generation_cuts b on b.generation = $3 and b.slot = c.slot
-    where c.generation = $2 and l.from_offset < c.next_offset and l.to_offset > ${from})`;
+    where c.generation = $2 and l.from_offset < c.next_offset and l.to_offset > ${from}
+      and loss_concerns(l.noted_at, $1))`;
 
 // Numbers as text, whatever their type: converted in one place.
 const BOOKS = `
@@ -194,8 +195,10 @@ const PARTITIONS = `
   select s.topic, s.partition, s.next_offset as stream_next,
          coalesce(p.next_offset, 0) as archive_next,
          array[${ALL_FATES}] as stream, a.received as archive,
-         exists (select from loss_intervals l where l.slot = s.slot)
-           or exists (select from archive_losses l where l.slot = s.slot) as lossy
+         exists (select from loss_intervals l
+                  where l.slot = s.slot and loss_concerns(l.noted_at, $1))
+           or exists (select from archive_losses l
+                       where l.slot = s.slot and loss_concerns(l.noted_at, $1)) as lossy
     from stream_progress s
     left join archive_progress p using (slot)
     left join minute_flow f on f.hour = $1 and f.slot = s.slot

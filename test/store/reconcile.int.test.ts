@@ -397,6 +397,19 @@ describe('reconciling an hour', () => {
     expect((await reconcile(await generationOf(hour))).decision).toBe('publish');
   });
 
+  test('a loss that was found before any click of the hour can have been appended holds nothing', async () => {
+    const hour = await world();
+    const generation = await generationOf(hour);
+    const noted = (minutesBefore: number) =>
+      sql(`update archive_losses set noted_at = (select min(hour) from hours)
+             - ${String(minutesBefore)} * interval '1 minute'`);
+    await sql(`insert into archive_losses values (2, 0, 3, 'retention')`);
+    await noted(11);
+    expect((await reconcile(generation)).decision).toBe('publish');
+    await noted(9);
+    expect((await reconcile(generation)).decision).toBe('hold');
+  });
+
   test('books of stream and archive that do not agree hold the hour (I3)', async () => {
     const hour = await world();
     const generation = await generationOf(hour);
