@@ -10,7 +10,7 @@ import { sqlText } from '../../batch/duckdb/session.js';
 import { shredClick } from '../../core/click/shred.js';
 import { cellKey, countClicks, type LogRecord } from '../../core/count.js';
 import { isBelowCut, type Cut } from '../../core/cut.js';
-import { MINUTE_MS } from '../../core/time.js';
+import { HOUR_MS as HOUR_LENGTH_MS, MINUTE_MS } from '../../core/time.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
 import { CLICK_COLUMNS } from '../../lake/columns.js';
 
@@ -87,14 +87,16 @@ interface TestClick {
 
 function logOf(list: readonly TestClick[]): LogRecord[] {
   const next = [0, 0];
+  let appendMs = HOUR_MS + 2 * HOUR_LENGTH_MS;
   return list.map((click) => {
     const { partition, ad, id, minute } = click;
+    appendMs += click.appendedAfterMs;
     const timestamp = HOUR_MS + minute * MINUTE_MS;
     const fields = { country: click.country, 'camp"aign': click.campaign };
     const text = JSON.stringify({ event_id: id, ad_id: ad, timestamp, ...fields });
     return {
       ...{ topic: 'clicks', partition, offset: next[partition]!++ },
-      appendMs: timestamp + click.appendedAfterMs,
+      appendMs,
       value: new TextEncoder().encode(text),
     };
   });
@@ -137,6 +139,18 @@ describe('a cell computed again from files', () => {
       ),
       { numRuns: 25 },
     );
+  });
+
+  it('takes the lowest offset of a partition for the first, also where the broker’s clock went back', async () => {
+    const click = { ad: 'ad', minute: 1, campaign: null, id: 'same', partition: 0 };
+    const log = logOf([
+      { ...click, country: 'US', appendedAfterMs: 1_000 },
+      { ...click, country: 'GB', appendedAfterMs: -500 },
+    ]);
+    const cell = { adId: 'ad', minuteMs: HOUR_MS + MINUTE_MS, filter: 'country:US' };
+    const cut = [{ topic: 'clicks', partition: 0, nextOffset: 2 }];
+    const sources = { files: await fileOf(log), cut, hourCut: null, ruleSet: RULES };
+    expect((await recomputeCell(cell, sources, LIMITS, scratch(), 1)).flow.value).toBe(1);
   });
 
   it('lists the first counted clicks with their positions, and tells the late ones', async () => {
