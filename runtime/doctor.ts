@@ -109,6 +109,7 @@ function diskSpace(home: string): Finding {
 async function examineRunning(loaded: LoadedConfig): Promise<Finding[]> {
   const status = await readStatus(loaded);
   const findings = status.health.map(({ name, ok, detail }): Finding => {
+    if (name === 'settle') return settling(ok, detail);
     const what = `${name} answers`;
     if (ok) return { what, level: 'ok', detail };
     const todo = detail.startsWith('no address')
@@ -120,6 +121,12 @@ async function examineRunning(loaded: LoadedConfig): Promise<Finding[]> {
   if (answers('postgres')) findings.push(await schema(loaded));
   if (answers('kafka')) findings.push(...(await topics(loaded)));
   return findings;
+}
+
+function settling(ok: boolean, detail: string): Finding {
+  if (ok) return { what: 'settle', level: 'ok', detail };
+  const todo = 'does a worker run? the runs of settleDueHours in the Temporal UI say why they fail';
+  return { what: 'settle', level: 'wrong', detail, todo };
 }
 
 async function schema({ config }: LoadedConfig): Promise<Finding> {

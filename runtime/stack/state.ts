@@ -72,6 +72,7 @@ export function stackAddresses(home: string): Readonly<Record<string, unknown>> 
   }
   if (temporal !== undefined && isRunning(temporal.process)) {
     values['temporalAddress'] = temporal.address;
+    if (temporal.ui !== undefined) values['temporal.uiUrl'] = temporal.ui;
   }
   return values;
 }

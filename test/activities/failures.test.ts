@@ -1,4 +1,5 @@
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import type { ApplicationFailure } from '@temporalio/common';
+import { CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { asFailure, KERNEL_ATTEMPTS } from '../../activities/failures.js';
 import { TruecountError, type ErrorCode } from '../../core/errors.js';

@@ -87,7 +87,7 @@ async function freezeTask(
         (activity) =>
           TASKS.includes(activity.activityType?.name ?? '') &&
           activity.lastWorkerIdentity?.endsWith(worker.identitySuffix) === true &&
-          activity.state === 2, // PENDING_ACTIVITY_STATE_STARTED
+          Number(activity.state) === 2, // PENDING_ACTIVITY_STATE_STARTED
       );
   });
   return pid;

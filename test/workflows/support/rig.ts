@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import pg from 'pg';
+import type pg from 'pg';
 import { hourOf } from '../../../core/time.js';
 import { loadConfig, type Config } from '../../../runtime/config.js';
 import { prepareDatabase } from '../../../runtime/database.js';
