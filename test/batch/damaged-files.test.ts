@@ -1,10 +1,8 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { aggregateTask } from '../../batch/aggregate.js';
 import { mergeCells } from '../../batch/merge-cells.js';
-import { sqlText } from '../../batch/duckdb/session.js';
 import type { AggregateTask } from '../../batch/task.js';
 import type { LakeFile } from '../../core/lake-file.js';
 import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
@@ -45,17 +43,6 @@ async function altered(file: LakeFile, alter: (bytes: Buffer) => Buffer): Promis
   await writeFile(path, alter(Buffer.from(await readFile(from))));
   await lake.lake.put(key, path);
   return { ...file, key };
-}
-
-/** A listed file with right size and hash, of whatever a SELECT gives. */
-async function written(select: string, rows: number, options = ''): Promise<LakeFile> {
-  const path = join(lake.folder, 'written.parquet');
-  const instance = await DuckDBInstance.create(':memory:');
-  const connection = await instance.connect();
-  await connection.run(`copy (${select}) to ${sqlText(path)} (format parquet ${options})`);
-  connection.closeSync();
-  instance.closeSync();
-  return put(lake.lake, path, { id: 9, rows, bucket: 0, buckets: 1 });
 }
 
 /** All columns of a click, some of them written otherwise or (null) left out. */
@@ -142,12 +129,12 @@ describe('a file that is not what the manifest says is refused by name, and noth
     ],
     ['a narrower type', { log_offset: '1::integer as log_offset' }, /log_offset INTEGER instead/],
   ] as const)('%s', async (_what, changed, saying) => {
-    await expectRefused(await written(`select ${columns(changed)}`, 1), saying);
+    await expectRefused(await lake.writeSql(`select ${columns(changed)}`, 1), saying);
   });
 
   test('the columns in another order', async () => {
     const select = `select partition, * exclude (partition) from (select ${columns()})`;
-    const swapped = await written(select, 1);
+    const swapped = await lake.writeSql(select, 1);
     await expectRefused(swapped, /column 1 is partition INTEGER instead of topic VARCHAR/);
   });
 
@@ -176,7 +163,7 @@ describe('a file that is small and says it is huge', () => {
   const rows = 400_000;
 
   test('is refused by the cap before it is opened, even if the manifest agrees', async () => {
-    const bomb = await written(`select ${columns()} from range(${String(rows)})`, rows);
+    const bomb = await lake.writeSql(`select ${columns()} from range(${String(rows)})`, rows);
     const context = await engineContext(lake, { rowsPerFileMax: rows - 1 });
     await expect(aggregateTask(taskOf(bomb), context)).rejects.toMatchObject({
       code: 'lake_file_damaged',
@@ -186,7 +173,7 @@ describe('a file that is small and says it is huge', () => {
   });
 
   test('is refused if its rows have no positions of their own, though it is as listed', async () => {
-    const bomb = await written(`select ${columns()} from range(${String(rows)})`, rows);
+    const bomb = await lake.writeSql(`select ${columns()} from range(${String(rows)})`, rows);
     expect(bomb.bytes).toBeLessThan(10_000);
     await expectRefused(bomb, /a row group says \d+ rows at 1 positions of the log/);
   });
@@ -194,10 +181,18 @@ describe('a file that is small and says it is huge', () => {
   test('is refused if its footer promises rows that its pages do not hold', async () => {
     const offsets = { log_offset: 'range as log_offset' };
     const select = `select ${columns(offsets)} from range(100001)`;
-    const forged = await promising(1_000_000, await written(select, 100_001, ROW_GROUPS), 100_001);
+    const forged = await promising(
+      1_000_000,
+      await lake.writeSql(select, 100_001, ROW_GROUPS),
+      100_001,
+    );
     await expectRefused(forged, /a row group says 1000000 rows at 100001 positions/);
     const wide = { log_offset: '(range * 50) as log_offset' };
-    const sparse = await written(`select ${columns(wide)} from range(100001)`, 100_001, ROW_GROUPS);
+    const sparse = await lake.writeSql(
+      `select ${columns(wide)} from range(100001)`,
+      100_001,
+      ROW_GROUPS,
+    );
     await expectRefused(await promising(1_000_000, sparse, 100_001), /Error/);
   });
 });

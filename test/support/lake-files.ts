@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { sqlText } from '../../batch/duckdb/session.js';
 import { shredClick } from '../../core/click/shred.js';
 import type { LogRecord } from '../../core/count.js';
 import { groupBy } from '../../core/group-by.js';
@@ -20,6 +22,8 @@ export interface TestLake {
   readonly lake: LakeStore;
   /** Writes the clicks of the records: a file per hour and bucket; with one bucket, one file. */
   write(records: readonly LogRecord[], buckets: number): Promise<LakeFile[]>;
+  /** Lists a file, with right size and hash, of whatever a SELECT gives; bucket 0 of 1. */
+  writeSql(select: string, rows: number, options?: string): Promise<LakeFile>;
   close(): Promise<void>;
 }
 
@@ -61,7 +65,23 @@ export async function openTestLake(): Promise<TestLake> {
     for (const writer of writers.values()) writer.close();
     await rm(folder, { recursive: true, force: true });
   };
-  return { folder, lake, write, close };
+  const writeSql: TestLake['writeSql'] = async (select, rows, options = '') => {
+    const path = join(work, 'select.parquet');
+    await copySql(select, path, options);
+    return put(lake, path, { id: ++files, rows, bucket: 0, buckets: 1 });
+  };
+  return { folder, lake, write, writeSql, close };
+}
+
+async function copySql(select: string, path: string, options: string): Promise<void> {
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  const connection = await instance.connect();
+  try {
+    await connection.run(`copy (${select}) to ${sqlText(path)} (format parquet ${options})`);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
 }
 
 async function addAll(writer: ClickWriter, records: readonly LogRecord[]): Promise<number[]> {
