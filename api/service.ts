@@ -2,8 +2,7 @@ import { pino } from 'pino';
 import { TruecountError } from '../core/errors.js';
 import type { Migration } from '../store/migrate.js';
 import { openReadPool } from '../store/read/connection.js';
-import type { VerifyCell } from './answers/explain.js';
-import { createApi } from './app.js';
+import { createApi, type ApiParts } from './app.js';
 
 /** What the API takes from the configuration; the resolved settings of the runtime fit. */
 export interface ApiSettings {
@@ -20,6 +19,9 @@ export interface RunningApi {
   close(): Promise<void>;
 }
 
+/** What the API leaves to others; without one of them, what needs it is refused. */
+export type ApiPorts = Pick<ApiParts, 'verifyCell' | 'replays'>;
+
 /** A question that runs longer is given up: it would hold a connection that others wait for. */
 const STATEMENT_TIMEOUT_MS = 10_000;
 /** How long a question waits for a free connection, or for Postgres to answer at all. */
@@ -27,14 +29,13 @@ const CONNECT_TIMEOUT_MS = 3_000;
 
 /**
  * Starts the query service. It starts without Postgres too, and answers 503 until it is there.
- * Without `verifyCell` it explains numbers, but refuses to verify them.
  * @throws TruecountError `invalid_config` without an address of Postgres, `conflict` where the port
  * is taken
  */
 export async function startApi(
   settings: ApiSettings,
   migrations: readonly Migration[],
-  verifyCell?: VerifyCell,
+  ports: ApiPorts = {},
 ): Promise<RunningApi> {
   if (settings.postgresUrl === undefined) {
     throw new TruecountError('invalid_config', 'the API needs the address of Postgres', {
@@ -54,12 +55,7 @@ export async function startApi(
       log.warn({ err: error }, 'an idle connection to Postgres broke');
     },
   );
-  const api = await createApi({
-    pool,
-    migrations,
-    log,
-    ...(verifyCell === undefined ? {} : { verifyCell }),
-  });
+  const api = await createApi({ pool, migrations, log, ...ports });
   const { host, port } = settings.api;
   const url = await api.listen({ host, port }).catch(async (cause: unknown) => {
     await api.close();
@@ -82,9 +78,10 @@ function warnOfOpenDoor(host: string, url: string, warn: (text: string) => void)
   const local = host === 'localhost' || host === '::1' || host.startsWith('127.');
   warn(
     local
-      ? `there are no API keys yet: whoever reaches ${url} on this machine may read all counts`
+      ? `there are no API keys yet: whoever reaches ${url} on this machine may read all ` +
+          'counts and start replays'
       : `there are no API keys yet and ${url} is not only local: whoever reaches it may read all ` +
-          'counts; set api.host to 127.0.0.1, or put a proxy with authentication before it',
+          'counts and start replays; set api.host to 127.0.0.1, or put a proxy with authentication before it',
   );
 }
 

@@ -79,7 +79,12 @@ async function runStream(config: Config, log: Logger): Promise<RunningService> {
 async function runApi(config: Config): Promise<RunningService> {
   const { startApi } = await import('../api/service.js');
   const { oneAtATime } = await import('./verify-cell.js');
-  const api = await startApi(config, releaseMigrations(), oneAtATime(config));
+  const { TemporalReplays } = await import('./temporal/replay-control.js');
+  const replays = config.temporalAddress === undefined ? undefined : new TemporalReplays(config);
+  const api = await startApi(config, releaseMigrations(), {
+    verifyCell: oneAtATime(config),
+    ...(replays === undefined ? {} : { replays }),
+  });
   let ended = (): void => undefined;
   const done = new Promise<void>((resolve) => (ended = resolve));
   return {
@@ -87,6 +92,7 @@ async function runApi(config: Config): Promise<RunningService> {
     done,
     async stop() {
       await api.close();
+      await replays?.close();
       ended();
     },
   };

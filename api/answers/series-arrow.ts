@@ -65,7 +65,7 @@ function metadataOf(series: Series): Map<string, string> {
   const whole = seriesDocument({ ...series, answer: { ...series.answer, buckets: [] } });
   return new Map(
     Object.entries(whole).flatMap(([name, value]) =>
-      name === 'buckets' || value === null ? [] : [[name, String(value)] as const],
+      typeof value === 'object' ? [] : [[name, String(value)] as const],
     ),
   );
 }
