@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 
-/** Well below the shortest heartbeat timeout (20 s). */
+/** Well below the shortest heartbeat timeout (15 s). */
 const BEAT_MS = 4_000;
 
 /**

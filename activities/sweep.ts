@@ -1,4 +1,6 @@
+import { Context } from '@temporalio/activity';
 import { sweepScratch } from '../batch/scratch.js';
+import { collectGenerations } from '../store/generations/collect.js';
 import type { Activities } from '../workflows/activity-contract.js';
 import type { ActivityDeps } from './deps.js';
 import { withSignsOfLife } from './signs-of-life.js';
@@ -14,11 +16,16 @@ export function removeScratchActivity({ lake }: ActivityDeps): Activities['remov
     });
 }
 
-/** What killed attempts left in the lake. */
-export function sweepActivity({ lake }: ActivityDeps): Activities['sweep'] {
+/** What killed attempts left in the lake, and the cells of generations that nobody can need. */
+export function sweepActivity({ lake, settle, longSession }: ActivityDeps): Activities['sweep'] {
+  const { keepGenerations, keepMs } = settle;
   return () =>
     withSignsOfLife(async () => {
       const scratchRemoved = await sweepScratch(lake, Date.now() - SCRATCH_AGE_MS);
-      return { scratchRemoved };
+      const { cancellationSignal: signal } = Context.current();
+      const { generations } = await longSession(signal, (client) =>
+        collectGenerations(client, { keepGenerations, keepMs, signal }),
+      );
+      return { scratchRemoved, generationsCollected: generations.length };
     });
 }

@@ -40,7 +40,7 @@ export interface Activities {
   dueWork(range: { readonly from?: HourText; readonly to?: HourText }): Promise<DueHours>;
   /** Removes scratch objects of a finished attempt. */
   removeScratch(input: { readonly keys: readonly string[] }): Promise<void>;
-  /** Removes what killed attempts left. */
+  /** Removes what killed attempts left, and the cells of generations past their retention. */
   sweep(): Promise<SweepResult>;
 }
 
@@ -140,4 +140,5 @@ export interface DueHours {
 
 export interface SweepResult {
   readonly scratchRemoved: number;
+  readonly generationsCollected: number;
 }

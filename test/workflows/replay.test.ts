@@ -26,13 +26,14 @@ beforeAll(async () => {
 }, 60_000);
 
 /** Replays a history; what the workflow asked for, in order. */
-async function replay(history: unknown): Promise<[string, unknown][]> {
+async function replay(history: unknown, all: unknown[][] = []): Promise<[string, unknown][]> {
   const asked: [string, unknown][] = [];
   const sinks: InjectedSinks<ProbeSinks> = {
     probe: {
       scheduled: {
         fn: (_info, type, args) => {
           asked.push([type, args[0]]);
+          all.push(args);
         },
         callDuringReplay: true,
       },
@@ -161,6 +162,34 @@ describe('by hand', () => {
           'publish',
           { ...input, hours: [{ ...hours[0], hour: HOUR }], automatic: false, step: 'publish' },
         ],
+      ]);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'replayRange goes on as a new run with what it has, when its history has grown long',
+    async () => {
+      const input = { from: '2025-11-21T10', to: '2025-11-21T12', parallel: 1 };
+      const left = [HOUR, '2025-11-21T11:00:00Z'].map((hour) => ({
+        hour,
+        cut: true,
+        revision: 0,
+        latePending: 0,
+      }));
+      const asked: unknown[][] = [];
+      await replay(
+        new HistoryScript('replayRange', input)
+          .attributes('TruecountTrigger', 'TruecountFrom', 'TruecountTo')
+          .lastActivity('lookAtHours', left)
+          .attributes('TruecountStage')
+          .continuedAsNew('replayRange'),
+        asked,
+      );
+      const startMs = Date.UTC(2026, 0, 1) + 3_000;
+      expect(asked).toEqual([
+        [{ hours: left.map(({ hour }) => hour) }],
+        [input, { compared: [], left, startMs, paused: false }],
       ]);
     },
     TIMEOUT_MS,

@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { WorkflowHandle } from '@temporalio/client';
 import { packageFile } from '../../../runtime/package-root.js';
 
@@ -21,7 +20,22 @@ export async function recordHistory(
   if (!RECORDS) return;
   const file = join(FOLDER, type, `${scenario}.json`);
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${historyToJSON(await handle.fetchHistory())}\n`);
+  const text = historyToJSON(await handle.fetchHistory());
+  writeFileSync(file, `${JSON.stringify(withoutMachine(JSON.parse(text)))}\n`);
+}
+
+/** Names of machines and paths say nothing about a run. */
+function withoutMachine(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutMachine);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([name]) => name !== 'stackTrace')
+      .map(([name, inner]) => {
+        const named = name === 'identity' && typeof inner === 'string';
+        return [name, named ? inner.replace(/@.*$/, '@host') : withoutMachine(inner)];
+      }),
+  );
 }
 
 export interface RecordedHistory {

@@ -32,13 +32,15 @@ export class HistoryScript {
     this.task();
   }
 
-  task(): this {
+  /** @param suggestContinueAsNew as the server does when the history has grown long */
+  task(suggestContinueAsNew = false): this {
     const scheduled = this.#add('WORKFLOW_TASK_SCHEDULED', 'workflowTaskScheduled', {
       taskQueue: { name: 'q' },
       attempt: 1,
     });
     const started = this.#add('WORKFLOW_TASK_STARTED', 'workflowTaskStarted', {
       scheduledEventId: String(scheduled),
+      suggestContinueAsNew,
     });
     this.#lastTask = this.#add('WORKFLOW_TASK_COMPLETED', 'workflowTaskCompleted', {
       scheduledEventId: String(scheduled),
@@ -70,6 +72,12 @@ export class HistoryScript {
       this.#finish(scheduled[i]!, 'COMPLETED', { result: payloads(result) });
     });
     return this.task();
+  }
+
+  /** One activity that is completed when the history has grown long. */
+  lastActivity(name: string, result: unknown): this {
+    this.#finish(this.#schedule(name), 'COMPLETED', { result: payloads(result) });
+    return this.task(true);
   }
 
   /** One activity that fails for good with this failure. */
@@ -108,8 +116,12 @@ export class HistoryScript {
     return { events: this.#events };
   }
 
-  /** The history as it stands: a run that is open. */
-  open(): HistoryDocument {
+  continuedAsNew(type: string): HistoryDocument {
+    this.#add('WORKFLOW_EXECUTION_CONTINUED_AS_NEW', 'workflowExecutionContinuedAsNew', {
+      newExecutionRunId: 'r2',
+      workflowType: { name: type },
+      workflowTaskCompletedEventId: String(this.#lastTask),
+    });
     return { events: this.#events };
   }
 

@@ -17,6 +17,10 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
         probe.scheduled(input.activityType, input.args);
         return next(input);
       },
+      continueAsNew(input, next) {
+        probe.scheduled('continueAsNew', input.args);
+        return next(input);
+      },
     },
   ],
 });
