@@ -139,7 +139,6 @@ async function withDetach<T>(
     });
   } finally {
     process.removeListener('SIGINT', stop);
-    detach.abort();
   }
 }
 

@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import { columns, styleFor } from '../../cli/output.js';
+import {
+  publishHours,
+  publishInputs,
+  recomputeHours,
+  reconcileHours,
+  replayHours,
+  rollbackHours,
+  type PlanFacts,
+} from '../../cli/plan-hours.js';
+import { planText } from '../../cli/plan-text.js';
+import { planOf } from '../../core/range-plan.js';
+import { HOUR_MS } from '../../core/time.js';
+import type { HourStanding } from '../../store/generations/hours.js';
+import type { Candidate } from '../../store/read/range-plan.js';
+
+const FIRST_MS = Date.UTC(2025, 10, 21, 10);
+const CUT = [{ topic: 'clicks', partition: 0, nextOffset: 9 }];
+
+function standing(hour: number, more: Partial<HourStanding> = {}): HourStanding {
+  return {
+    ...{ hourMs: FIRST_MS + hour * HOUR_MS, pin: 'pin', cut: null, revision: 0, served: null },
+    ...{ held: false, latePending: 0, oldestLateMs: null, causes: [], losses: [] },
+    ...more,
+  };
+}
+
+const served = { id: 7, ruleSet: 'served', checksum: 'same', cut: CUT };
+const final = { cut: CUT, revision: 2, served };
+
+function facts(...standings: HourStanding[]): PlanFacts {
+  return {
+    range: { fromMs: FIRST_MS, toMs: FIRST_MS + standings.length * HOUR_MS },
+    standings,
+    volumes: new Map([[FIRST_MS, { files: 2, bytes: 2_048, rows: 30 }]]),
+    activeRules: 'active',
+  };
+}
+
+function candidate(generation: number, more: Partial<Candidate> = {}): Candidate {
+  return {
+    ...{ hourMs: FIRST_MS, generation, ruleSet: 'new', checksum: 'other', collected: false },
+    ...{ reconciliation: { id: 5, decision: 'publish', cellsDiffer: 3 }, revision: null },
+    ...more,
+  };
+}
+
+const stepsOf = (hours: readonly { steps: readonly string[]; note: string }[]) =>
+  hours.map(({ steps, note }) => [steps.join(', '), note]);
+
+describe('a replay', () => {
+  it('cuts what is not cut, and takes late clicks in', () => {
+    const hours = replayHours(
+      facts(standing(0), standing(1, { cut: CUT }), standing(2, { ...final, latePending: 4 })),
+      undefined,
+    );
+    expect(hours.map(({ state, ruleSet, steps }) => [state, ruleSet, steps[0]])).toEqual([
+      ['live', 'pin', 'cut'],
+      ['cut', 'pin', 'recompute'],
+      ['final', 'served', 'recompute with the late clicks'],
+    ]);
+  });
+
+  it('includes hours into which nothing was counted, by the rule set asked for', () => {
+    const found = facts(standing(0), standing(1));
+    const hours = replayHours({ ...found, standings: [] }, 'asked');
+    expect(hours.map(({ state, ruleSet }) => [state, ruleSet])).toEqual([
+      ['empty', 'asked'],
+      ['empty', 'asked'],
+    ]);
+  });
+});
+
+it('a recompute leaves out hours that are not cut, and says so', () => {
+  const hours = recomputeHours(facts(standing(0), standing(1, { cut: CUT })), undefined, 'late');
+  expect(stepsOf(hours)).toEqual([
+    ['', 'not cut: truecount cut, or replay'],
+    ['recompute with the late clicks', ''],
+  ]);
+  expect(hours[0]).toMatchObject({ files: 0, rows: 0 });
+});
+
+it('a reconciliation needs a generation', () => {
+  const hours = reconcileHours(facts(standing(0, final), standing(1)), [candidate(8)]);
+  expect(stepsOf(hours)).toEqual([
+    ['compare with what serves', ''],
+    ['', 'no generation: truecount recompute'],
+  ]);
+});
+
+describe('a publication', () => {
+  it.each([
+    [[], {}, '', 'nothing compared: truecount reconcile'],
+    [[candidate(7)], final, '', 'serves already'],
+    [[candidate(8, { collected: true })], final, '', 'collected: truecount recompute'],
+    [[candidate(8, { checksum: 'same' })], final, '', 'the same cells as what serves'],
+    [[candidate(8)], final, 'publish', '3 cells differ'],
+  ])('%#: of %j over %j does %j', (candidates, more, steps, note) => {
+    const { hours, refused } = publishHours(facts(standing(0, more)), candidates, false);
+    expect(stepsOf(hours)).toEqual([[steps, note]]);
+    expect(refused).toEqual([]);
+  });
+
+  it('refuses hours that are held or put on hold, unless it releases them', () => {
+    const onHold = candidate(8, { reconciliation: { id: 5, decision: 'hold', cellsDiffer: 3 } });
+    for (const [hour, one] of [
+      [standing(0, { ...final, held: true }), candidate(8)],
+      [standing(0, final), onHold],
+    ] as const) {
+      expect(publishHours(facts(hour), [one], false).refused).toEqual(['2025-11-21T10:00:00Z']);
+      const released = publishHours(facts(hour), [one], true);
+      expect(released.refused).toEqual([]);
+      expect(released.hours[0]!.steps).toEqual(['publish and release']);
+    }
+  });
+
+  it('expects the revision that was planned with, and names the comparison', () => {
+    const candidates = [candidate(8)];
+    const { hours } = publishHours(facts(standing(0, final), standing(1)), candidates, false);
+    expect(publishInputs(hours, candidates)).toEqual([
+      { hour: '2025-11-21T10:00:00Z', generation: 8, expectedRevision: 2, reconciliation: 5 },
+    ]);
+  });
+});
+
+it('a rollback needs an earlier revision whose cells are there', () => {
+  const of = (more: Partial<Candidate>[], toRevision?: number) =>
+    stepsOf(
+      rollbackHours(
+        facts(standing(0, final)),
+        more.map((one) => candidate(6, { revision: 1, reconciliation: null, ...one })),
+        toRevision,
+      ),
+    );
+  expect(of([{}])).toEqual([['roll back to revision 1, hold', '']]);
+  expect(of([])).toEqual([['', 'no earlier revision']]);
+  expect(of([], 9)).toEqual([['', 'no revision 9']]);
+  expect(of([{ collected: true }])).toEqual([['', 'collected: recompute with its rule set']]);
+  expect(of([{ generation: 7 }])).toEqual([['', 'serves already']]);
+});
+
+describe('a plan as text', () => {
+  const style = styleFor({});
+  const range = { verb: 'replay', from: '2025-11-21T10:00:00Z', to: '2025-11-21T12:00:00Z' };
+
+  it('shows hours, files, bytes, rows, the expected time and the hash', () => {
+    const hours = replayHours(facts(standing(0), standing(1, { cut: CUT })), undefined);
+    const plan = planOf(range, hours, 10);
+    const lines = planText(plan, style).split('\n');
+    expect(lines[1]).toMatch(/10:00:00Z +live +0 +pin +0 +2 +2.00 KiB +30 +cut, recompute/);
+    expect(lines.slice(-3)).toEqual([
+      '2 of 2 hours: 2 files, 2.00 KiB, 30 rows in the lake now',
+      'expected time: about 3 s, at the pace of the last recomputes',
+      `plan ${plan.hash}`,
+    ]);
+  });
+
+  it('says why nothing is done', () => {
+    const hours = reconcileHours(facts(standing(0)), []);
+    const text = planText(planOf(range, hours, null), style);
+    expect(text).toContain('nothing (no generation: truecount recompute)');
+    expect(text).toContain(columns([['0 of 1 hours']]));
+  });
+});
