@@ -95,6 +95,47 @@ test('a condition on the ad is one index lookup per hour, and on click_hour fewe
   }
 });
 
+test('of final hours a condition on the ad reads one row per hour, however many are kept', async () => {
+  await emptyTables(database.pool, 'hours', 'live_cells', 'generation_cells', 'ledger');
+  await database.pool.query(
+    `insert into hours (hour, rule_set)
+     select $1::timestamptz + h * interval '1 hour', 'r' from generate_series(0, 719) h`,
+    [new Date(minuteMs(0))],
+  );
+  await database.pool.query(
+    `with zeros as (select array_fill(0::bigint, array[60]) as z)
+     insert into generations (hour, rule_set, inputs_hash, checksum, rows, cells, received, counted,
+                              duplicate, filtered, built_by)
+     select hour, 'r', hour::text || r, 'c', 0, 0, z, z, z, z, 'test'
+       from hours, zeros, generate_series(1, 3) r order by hour, r`,
+  );
+  await database.pool.query(
+    `insert into generation_cells
+     select g.id, f, 'ad-' || a, array_fill(1, array[60])
+       from generations g, unnest(array['', 'country:US']) f, generate_series(1, 20) a`,
+  );
+  await database.pool.query(
+    `insert into ledger (publication, kind, request, body, prev_hash, hash)
+     values (1, 'publish', 'r', '{}', '', 'h')`,
+  );
+  await database.pool.query(
+    `insert into pointers
+     select hour, row_number() over (partition by hour order by id), id, 1 from generations`,
+  );
+  await database.pool.query('analyze');
+  const from = new Date(minuteMs(700 * 60)).toISOString();
+  for (const view of ['ad_click_counts', 'ad_click_counts_filtered']) {
+    const filter = view === 'ad_click_counts' ? '' : `and filter_id = 'country:US'`;
+    const base = `select * from ${view} where ad_id = 'ad-7' ${filter}`;
+    const wanted = { index: 'generation_cells_pkey' };
+    expect(await readsOf(base, 'generation_cells')).toEqual({ ...wanted, rows: 720 });
+    expect(await readsOf(`${base} and click_hour >= '${from}'`, 'generation_cells')).toEqual({
+      ...wanted,
+      rows: 20,
+    });
+  }
+});
+
 test('a role that may read the views needs no other right, and gets none', async () => {
   const client = await database.pool.connect();
   const role = `bi_${String(process.pid)}`;
@@ -102,7 +143,10 @@ test('a role that may read the views needs no other right, and gets none', async
     await client.query('begin');
     await client.query(`create role ${role}`);
     await client.query(`grant select on ad_click_counts, ad_click_counts_filtered to ${role}`);
+    await client.query(`grant select on most_clicked_ads, served_cells to ${role}`);
     await client.query(`set local role ${role}`);
+    await client.query(`select * from most_clicked_ads where window_size = 5 limit 1`);
+    await client.query(`select * from served_cells limit 1`);
     for (const view of ['ad_click_counts', 'ad_click_counts_filtered']) {
       const { rows } = await client.query<{ state: string }>(`select state from ${view} limit 1`);
       expect(rows).toHaveLength(1);
@@ -123,8 +167,11 @@ interface PlanNode {
   Plans?: PlanNode[];
 }
 
-/** Rows of live_cells that a query really read, and by which index. */
-async function readsOf(sql: string): Promise<{ rows: number; index: string | undefined }> {
+/** Rows of a relation that a query really read, and by which index. */
+async function readsOf(
+  sql: string,
+  relation = 'live_cells',
+): Promise<{ rows: number; index: string | undefined }> {
   const { rows } = await database.pool.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
     `explain (analyze, format json) ${sql}`,
   );
@@ -134,7 +181,7 @@ async function readsOf(sql: string): Promise<{ rows: number; index: string | und
     node.Plans?.forEach(collect);
   };
   collect(rows[0]!['QUERY PLAN'][0].Plan);
-  const reads = nodes.filter((node) => node['Relation Name'] === 'live_cells');
+  const reads = nodes.filter((node) => node['Relation Name'] === relation);
   expect(reads).toHaveLength(1);
   const [read] = reads;
   return {
