@@ -3,36 +3,35 @@ import type { TaskActivities } from '../workflows/activity-contract.js';
 import { hourMsOf } from '../workflows/input.js';
 import type { ActivityDeps } from './deps.js';
 import { filesOf, ruleSetOf } from './plan-tasks.js';
+import { withRelayedSignsOfLife } from './signs-of-life.js';
 
 /**
  * One task of a recompute, in a process of its own. Run again, it leaves another scratch object with
  * the same cells; the sweep takes what an attempt that died has left.
  */
 export function aggregateTaskActivity(deps: ActivityDeps): TaskActivities['aggregateTask'] {
-  return async ({ inputs, fileIds }) => {
-    const context = Context.current();
-    const [files, ruleSet] = await deps.session(async (client) => [
-      await filesOf(client, inputs, fileIds),
-      await ruleSetOf(client, inputs),
-    ]);
-    const task = { hourMs: hourMsOf(inputs.hour), files, cut: inputs.cut, ruleSet };
-    const { cells, flow, rowsRead } = await deps.tasks.aggregate(task, {
-      signal: context.cancellationSignal,
-      // Only the task's process gives signs of life: one that hangs is given up.
-      onProgress: (progress) => {
-        context.heartbeat(progress);
-      },
+  return ({ inputs, fileIds }) =>
+    withRelayedSignsOfLife(async (report) => {
+      const context = Context.current();
+      const [files, ruleSet] = await deps.session(async (client) => [
+        await filesOf(client, inputs, fileIds),
+        await ruleSetOf(client, inputs),
+      ]);
+      const task = { hourMs: hourMsOf(inputs.hour), files, cut: inputs.cut, ruleSet };
+      const { cells, flow, rowsRead } = await deps.tasks.aggregate(task, {
+        signal: context.cancellationSignal,
+        onProgress: report,
+      });
+      const { received, counted, duplicate, filtered } = flow;
+      return {
+        cells,
+        flow: {
+          received: [...received],
+          counted: [...counted],
+          duplicate: [...duplicate],
+          filtered: [...filtered],
+        },
+        rowsRead,
+      };
     });
-    const { received, counted, duplicate, filtered } = flow;
-    return {
-      cells,
-      flow: {
-        received: [...received],
-        counted: [...counted],
-        duplicate: [...duplicate],
-        filtered: [...filtered],
-      },
-      rowsRead,
-    };
-  };
 }

@@ -27,3 +27,31 @@ export async function withSignsOfLife<T>(
     clearInterval(timer);
   }
 }
+
+/** A task's process must have begun to speak by then. */
+const START_MS = 60_000;
+
+/**
+ * The same for work in a process of its own: as soon as it has reported, only its reports are signs
+ * of life. One that hangs is given up, though this worker is well.
+ */
+export async function withRelayedSignsOfLife<T>(
+  work: (report: (details: unknown) => void) => Promise<T>,
+): Promise<T> {
+  const context = Context.current();
+  const timer = setInterval(() => {
+    context.heartbeat({ stage: 'start' });
+  }, BEAT_MS);
+  const limit = setTimeout(() => {
+    clearInterval(timer);
+  }, START_MS);
+  try {
+    return await work((details) => {
+      clearInterval(timer);
+      context.heartbeat(details);
+    });
+  } finally {
+    clearInterval(timer);
+    clearTimeout(limit);
+  }
+}

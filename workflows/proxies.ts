@@ -16,9 +16,9 @@ const PASSING = {
 /** Signs of life come every second from a task and every 4 s from the rest. */
 const HEARTBEAT = '15s';
 
-/** Short questions and steps in Postgres. */
+/** Short questions and steps in Postgres: the work of a worker that died is taken up soon. */
 export const short = proxyActivities<Activities>({
-  startToCloseTimeout: '60s',
+  startToCloseTimeout: '20s',
   scheduleToCloseTimeout: '30m',
   retry: PASSING,
 });

@@ -149,6 +149,7 @@ function isContinueAsNew(error: unknown): boolean {
 
 function trigger(): string {
   const info = workflowInfo();
-  if (info.parent !== undefined) return info.parent.workflowId.split('/', 1)[0] ?? 'parent';
+  // `replay/<range>`, and `settle-<time>` of the schedule.
+  if (info.parent !== undefined) return info.parent.workflowId.split(/[/-]/, 1)[0] ?? 'parent';
   return info.typedSearchAttributes.get(SCHEDULED_BY) === undefined ? 'person' : 'schedule';
 }
