@@ -3,12 +3,17 @@ import { writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createApi } from '../../api/app.js';
 import { main } from '../../cli/program.js';
+import { oneAtATime } from '../../runtime/verify-cell.js';
+import { MIGRATIONS, get } from '../api/support/open-api.js';
 import { formatTime } from '../../core/range.js';
 import { HOUR_MS } from '../../core/time.js';
 import { temporalBinary } from '../../runtime/stack/temporal-binary.js';
 import { PAUSE_SIGNAL } from '../../workflows/contract.js';
-import { replayRangeStart } from '../../workflows/start-options.js';
+import { publishRangeStart, replayRangeStart } from '../../workflows/start-options.js';
+import { exitCodeOf } from '../../cli/report-error.js';
+import { runWorkflows } from '../../cli/workflow-run.js';
 import { runningOf } from '../../cli/workflow-start.js';
 import { spawnTruecount, type Outcome } from '../support/command-line.js';
 import { until } from '../support/until.js';
@@ -159,6 +164,7 @@ describe('a replay', () => {
     });
     printed = document['command'] as string;
     expect(stderr).toContain(printed);
+    expect(stderr).not.toContain('goes on without you');
   });
 
   it('is started again by the printed command, as it is', async () => {
@@ -199,6 +205,20 @@ describe('step by step', () => {
     expect(again.document).toMatchObject({ result: { hours: [{ revision: 5 }, {}] } });
     expect(await errorOf(['rollback', ...RANGE, '--to-revision', '9'])).toMatchObject({ exit: 4 });
   });
+});
+
+it('a publication that comes too late fails with the code of the run, and the revision now', async () => {
+  const hours = [{ hour: from, generation: 1, expectedRevision: 1 }];
+  const input = { hours, kind: 'publish', actor: 'somebody', reason: 'too late' } as const;
+  const options = publishRangeStart(input, 'too-late');
+  const error: unknown = await runWorkflows(rig.config, [{ options, input }], {
+    ...{ wait: true, again: '' },
+  }).catch((caught: unknown) => caught);
+  expect(error).toMatchObject({
+    code: 'revision_conflict',
+    context: { revision: 5, expected: 1, workflow_id: 'publish/too-late' },
+  });
+  expect(exitCodeOf(error)).toBe(4);
 });
 
 describe('while a replay runs', () => {
@@ -269,7 +289,7 @@ describe('while a replay runs', () => {
 });
 
 describe('explain', () => {
-  const minute = formatTime(FIRST_MS + 7_920_000 - 7_200_000 - 720_000);
+  const minute = from;
   const cell = ['explain', 'ad-0', minute];
 
   it('verifies a final number from the lake, and lists its clicks', async () => {
@@ -290,6 +310,20 @@ describe('explain', () => {
       verification: { verified: true },
     });
     expect(code).toBe(0);
+  });
+
+  it('over HTTP gives the same document, and verifies one cell at a time', async () => {
+    const verifyCell = oneAtATime(rig.config);
+    const api = await createApi({ pool: rig.pool, migrations: MIGRATIONS, verifyCell });
+    try {
+      const ask = () => get(api, '/ads/ad-0/explain', { minute, verify: 'true', clicks: 3 });
+      const [one, other] = await Promise.all([ask(), ask()]);
+      expect([one.status, other.status].sort()).toEqual([200, 503]);
+      const { document } = await json([...cell, '--verify', '--clicks', '3']);
+      expect((one.status === 200 ? one : other).body).toEqual(document);
+    } finally {
+      await api.close();
+    }
   });
 
   it('finds a number that was altered: exit code 1', async () => {
