@@ -233,8 +233,8 @@ const DAMAGES: [what: string, sql: string, broken: string[]][] = [
     ['I9 stray_cells'],
   ],
   [
-    'cells of a generation that was collected',
-    `update generations set collected_at = now() where id = 1`,
+    'cells of a generation that was collected days ago',
+    `update generations set collected_at = now() - interval '2 days' where id = 1`,
     ['I9 stray_cells'],
   ],
   [
