@@ -1,8 +1,8 @@
 /**
  * The benchmarks by name. `npm run bench -- [NAME]… [--json FILE]`, all of these by default: stream,
- * count, profile, archive, ids, freshness, serving; see docs/explanation/performance.md for what they measure.
- * `generations` chose a layout (docs/decisions/0008); it takes minutes and gigabytes, and runs only
- * where it is named.
+ * count, profile, archive, recompute, ids, freshness, serving; see docs/explanation/performance.md for
+ * what they measure. `generations` and `parquet` made decisions (docs/decisions/0008 and 0009), and run
+ * only where they are named.
  */
 import { parseArgs } from 'node:util';
 import { benchArchive } from './archive.js';
@@ -11,14 +11,17 @@ import { benchFreshness } from './freshness/main.js';
 import { benchGenerations } from './generation-layout/main.js';
 import { benchIds } from './ids.js';
 import { benchProfile } from './profile/main.js';
+import { benchRecompute } from './recompute/main.js';
+import { benchParquet } from './recompute/parquet-libraries.js';
 import { benchServing } from './serving/main.js';
 import { benchStream } from './stream/main.js';
 import { machine, printReport, writeJson } from './support/report.js';
 import type { Report } from './support/report.js';
 
-const USAGE = `Usage: npm run bench -- [stream|count|profile|archive|ids|freshness|serving|generations]... [options]
+const USAGE = `Usage: npm run bench -- [NAME]... [options]
+  names: stream count profile archive recompute ids freshness serving generations parquet
   --json FILE    write everything that was measured
-  --clicks N     clicks of stream, count, profile and archive (default 1500000)
+  --clicks N     clicks of stream, count, profile, archive and recompute (default 1500000)
   --rounds N     rounds of stream (default 3)
   --seconds N    length of freshness (default 30)
   --rate N       clicks a second of freshness (default 20000)`;
@@ -41,12 +44,15 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Report | readonly Report
   count: () => benchCount({ clicks }),
   profile: () => benchProfile({ clicks }),
   archive: () => benchArchive({ clicks }),
+  recompute: () => benchRecompute({ clicks }),
   ids: benchIds,
   freshness: () => benchFreshness({ rate: Number(values.rate), seconds: Number(values.seconds) }),
   serving: benchServing,
   generations: benchGenerations,
+  parquet: benchParquet,
 };
-const BY_DEFAULT = Object.keys(BENCHMARKS).filter((name) => name !== 'generations');
+const BY_NAME_ONLY = ['generations', 'parquet'];
+const BY_DEFAULT = Object.keys(BENCHMARKS).filter((name) => !BY_NAME_ONLY.includes(name));
 
 async function main(): Promise<void> {
   const names = positionals.length > 0 ? positionals : BY_DEFAULT;

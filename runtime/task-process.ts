@@ -2,14 +2,9 @@
  * The process of one task of a recompute: the batch engine lives and dies here, not in a worker. It
  * takes one order over the pipe of whoever started it, says how it goes, and ends.
  */
-import { aggregateTask } from '../batch/aggregate.js';
 import type { EngineContext } from '../batch/local-files.js';
-import { mergeCells } from '../batch/merge-cells.js';
 import type { TaskProgress } from '../batch/task.js';
 import { openLake } from '../lake/open.js';
-import { LONG_SESSION_LIMITS } from '../store/generations/limits.js';
-import { loadGeneration } from '../store/generations/load.js';
-import { openSession } from '../store/session.js';
 import { packError } from './task-messages.js';
 import type { TaskMessage, TaskOrder } from './task-messages.js';
 
@@ -29,22 +24,40 @@ async function run(order: TaskOrder): Promise<unknown> {
     },
   };
   try {
-    if (job.kind === 'aggregate') return await aggregateTask(job.task, context);
-    return await mergeCells(job.cells, context, async (rows) => {
-      const session = await openSession({
-        connection: { connectionString: job.postgresUrl },
-        applicationName: 'truecount-load',
-        limits: LONG_SESSION_LIMITS,
-      });
-      try {
-        return await loadGeneration(session, job.draft, rows);
-      } finally {
-        await session.end().catch(() => undefined);
-      }
-    });
+    // Each job loads what it needs: a process is started for every task.
+    if (job.kind === 'aggregate') {
+      const { aggregateTask } = await import('../batch/aggregate.js');
+      return await aggregateTask(job.task, context);
+    }
+    return await load(job, context);
   } finally {
     progress.stop();
   }
+}
+
+async function load(
+  { cells, draft, postgresUrl }: Extract<TaskOrder['job'], { kind: 'load' }>,
+  context: EngineContext,
+): Promise<unknown> {
+  const [{ mergeCells }, { loadGeneration }, { LONG_SESSION_LIMITS }, { openSession }] =
+    await Promise.all([
+      import('../batch/merge-cells.js'),
+      import('../store/generations/load.js'),
+      import('../store/generations/limits.js'),
+      import('../store/session.js'),
+    ]);
+  return mergeCells(cells, context, async (rows) => {
+    const session = await openSession({
+      connection: { connectionString: postgresUrl },
+      applicationName: 'truecount-load',
+      limits: LONG_SESSION_LIMITS,
+    });
+    try {
+      return await loadGeneration(session, draft, rows);
+    } finally {
+      await session.end().catch(() => undefined);
+    }
+  });
 }
 
 class Progress {

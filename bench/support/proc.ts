@@ -38,6 +38,12 @@ export function cpuSeconds(pid: number): number {
   return sum;
 }
 
+/** Processes that this one has started and that still run. */
+export function childrenOf(pid: number): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((child) => statOf(child)?.parent === pid);
+}
+
 /** Peak resident memory of a process in bytes; 0 if it is gone. */
 export function peakRssBytes(pid: number): number {
   try {
