@@ -84,7 +84,7 @@ async function story(
     const { range, cell } = await replayFix(stage, client, fix, progress);
     await told.equal('by the fixed rules', after);
     await told.stillAt(asOf, before);
-    if (cell !== undefined) await explain(stage, cell);
+    const isProven = cell !== undefined && (await explain(stage, cell));
     const back = await serveBefore(stage, client, range, 'rollback');
     await told.equal(`rolled back (publication ${String(back.publication)})`, before);
     const forward = await serveBefore(stage, client, range, 'publish');
@@ -98,7 +98,7 @@ async function story(
     result(last);
     if (options.keep === true)
       await new Promise<void>((resolve) => process.once('SIGINT', resolve));
-    return told.allEqual && isSound;
+    return told.allEqual && isProven && isSound;
   } finally {
     await temporal.close();
   }

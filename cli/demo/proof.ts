@@ -2,27 +2,43 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { pino } from 'pino';
+import type { Static } from 'typebox';
+import type { ExplainDocument } from '../../api/answers/explain.js';
 import { audit } from '../../audit/audit.js';
 import { KafkaLog } from '../../audit/kafka-log.js';
 import { openLake } from '../../lake/open.js';
 import { kafkaClientOptions, postgresPoolOptions } from '../../runtime/connections.js';
 import { packageFile } from '../../runtime/package-root.js';
-import { print, type Progress } from '../output.js';
-import { line, seconds } from './say.js';
+import type { Progress } from '../output.js';
+import { line, number, plural, seconds } from './say.js';
 import type { MovedCell } from './served.js';
 import type { Stage } from './stage.js';
 
-/** `truecount explain … --verify`, as a person would type it. */
-export async function explain(stage: Stage, cell: MovedCell): Promise<void> {
+type Explanation = Static<typeof ExplainDocument>;
+
+/** `truecount explain … --verify`, as a person would type it. Whether it came out the same. */
+export async function explain(stage: Stage, cell: MovedCell): Promise<boolean> {
   const minute = new Date(cell.minuteMs).toISOString().slice(0, 16);
   const args = ['explain', cell.adId, minute, '--filter', cell.filter, '--verify'];
   line('explain', `npx truecount ${args.map(shellWord).join(' ')}`);
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    [packageFile('dist', 'cli', 'main.js'), ...args],
-    { env: { ...process.env, ...stage.environment, NO_COLOR: '1' } },
+    [packageFile('dist', 'cli', 'main.js'), ...args, '--json'],
+    { env: { ...process.env, ...stage.environment } },
   );
-  print(stdout.trimEnd().replaceAll(/^/gm, '              '));
+  const { value, state, revision, files, verification } = JSON.parse(stdout) as Explanation;
+  line('', `${number(value)} clicks, ${state}, revision ${String(revision)}; counted again now`);
+  line('', `from ${plural(files.length, 'file')} of the lake: ${equation(verification)}`);
+  return verification?.verified === true && verification.recomputed?.value === value;
+}
+
+function equation(verification: Explanation['verification']): string {
+  const flow = verification?.recomputed ?? null;
+  if (flow === null) return 'it could not be';
+  return (
+    `${number(flow.received)} received - ${number(flow.duplicates)} duplicates - ` +
+    `${number(flow.not_matching)} of other values = ${number(flow.value)}`
+  );
 }
 
 function shellWord(word: string): string {

@@ -63,12 +63,14 @@ export class Stage {
     const name = `demo_${String(Date.now())}`;
     const rulesFile = join(dir, 'rules.json');
     writeFileSync(rulesFile, ruleSetBody(ruleSet));
+    const asked = componentsToStart(loadConfig({ flags: { home: dir }, useStack: false }));
+    const ownBroker = asked.some((component) => component.name === 'kafka');
     const flags = {
       ...IMPATIENT,
       home: dir,
       rulesFile,
       lakeUrl: join(dir, 'lake'),
-      topics: [`truecount-${name}`],
+      topics: [ownBroker ? 'clicks' : `truecount-${name}`],
       groupId: `truecount-${name}`,
       'archive.groupId': `truecount-archive-${name}`,
       'api.port': await freePort(),
