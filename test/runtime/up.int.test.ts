@@ -37,7 +37,7 @@ async function untilHealthy(): Promise<StatusDocument> {
     async () => {
       const now = await status();
       const rest = now.health.filter(({ name }) => name !== 'temporal');
-      return rest.length === 8 && rest.every(({ ok }) => ok) ? now : undefined;
+      return rest.length === 9 && rest.every(({ ok }) => ok) ? now : undefined;
     },
     { deadlineMs: 90_000, everyMs: 500 },
   );
@@ -95,7 +95,7 @@ it('says that it runs already, with exit code 4', async () => {
   expect(again.stderr).toMatch(/stack_already_running.*\n.*status/);
 });
 
-it.each(['postgres', 'kafka', 'stream-1', 'archive-1', 'api'])(
+it.each(['postgres', 'kafka', 'stream-1', 'archive-1', 'worker-1', 'api'])(
   'starts %s again after kill -9',
   async (name) => {
     const before = await status();
@@ -136,7 +136,7 @@ it(
     expect(down.code).toBe(0);
     const parts = [...Object.values(components), ...services];
     const refs = parts.flatMap((part) => part.process ?? []);
-    expect(refs).toHaveLength(5);
+    expect(refs).toHaveLength(7);
     expect(refs.filter(isRunning)).toEqual([]);
     expect((await run('down', '--json')).stdout).toBe('{\n  "stopped": []\n}\n');
     expect(processRef(supervisor.pid)?.started).not.toBe(supervisor.started);
