@@ -62,13 +62,20 @@ export class Rig {
       TRUECOUNT_SETTLE_LATE_AFTER_MS: '0',
       ...options.settings,
     };
-    const { config } = loadConfig({ env, cwd: folder, useStack: false });
-    await prepareDatabase(config);
-    const stream = startWorker(kafkaBrokers(), database, [topic]);
-    const connection = await openTemporal(config);
-    const rig = new Rig(config, env, topic, database, temporal, connection, stream, folder);
-    if (options.archive !== false) await rig.startArchive();
-    return rig;
+    try {
+      const { config } = loadConfig({ env, cwd: folder, useStack: false });
+      await prepareDatabase(config);
+      const connection = await openTemporal(config);
+      const stream = startWorker(kafkaBrokers(), database, [topic]);
+      const rig = new Rig(config, env, topic, database, temporal, connection, stream, folder);
+      if (options.archive !== false) await rig.startArchive();
+      return rig;
+    } catch (error) {
+      await temporal.close();
+      await database.close();
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   get client(): Client {
