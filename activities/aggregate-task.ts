@@ -7,7 +7,7 @@ import { withRelayedSignsOfLife } from './signs-of-life.js';
 
 /**
  * One task of a recompute, in a process of its own. Run again, it leaves another scratch object with
- * the same cells; the sweep takes what an attempt that died has left.
+ * the same cells; all of them go with the run.
  */
 export function aggregateTaskActivity(deps: ActivityDeps): TaskActivities['aggregateTask'] {
   return ({ inputs, fileIds }) =>
@@ -17,7 +17,8 @@ export function aggregateTaskActivity(deps: ActivityDeps): TaskActivities['aggre
         await filesOf(client, inputs, fileIds),
         await ruleSetOf(client, inputs),
       ]);
-      const task = { hourMs: hourMsOf(inputs.hour), files, cut: inputs.cut, ruleSet };
+      const { runId: run } = context.info.workflowExecution!;
+      const task = { run, hourMs: hourMsOf(inputs.hour), files, cut: inputs.cut, ruleSet };
       const { cells, flow, rowsRead } = await deps.tasks.aggregate(task, {
         signal: context.cancellationSignal,
         onProgress: report,

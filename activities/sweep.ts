@@ -1,22 +1,20 @@
 import { Context } from '@temporalio/activity';
-import { sweepScratch } from '../batch/scratch.js';
+import { removeScratchOf, sweepScratch } from '../batch/scratch.js';
 import { collectGenerations } from '../store/generations/collect.js';
 import type { Activities } from '../workflows/activity-contract.js';
 import type { ActivityDeps } from './deps.js';
 import { withSignsOfLife } from './signs-of-life.js';
 
-/** No recompute lasts as long: a scratch object this old is of an attempt that was killed. */
+/** No recompute lasts as long: a scratch object this old is of a run that was terminated. */
 const SCRATCH_AGE_MS = 24 * 3_600_000;
 
-/** Removes scratch objects of a finished attempt; those that are gone are none to worry about. */
+/** Removes the scratch objects of the workflow run that asks, whichever attempt left them. */
 export function removeScratchActivity({ lake }: ActivityDeps): Activities['removeScratch'] {
-  return ({ keys }) =>
-    withSignsOfLife(async () => {
-      for (const key of keys) await lake.remove(key);
-    });
+  return () =>
+    withSignsOfLife(() => removeScratchOf(lake, Context.current().info.workflowExecution!.runId));
 }
 
-/** What killed attempts left in the lake, and the cells of generations that nobody can need. */
+/** What terminated runs left in the lake, and the cells of generations that nobody can need. */
 export function sweepActivity({ lake, settle, longSession }: ActivityDeps): Activities['sweep'] {
   const { keepGenerations, keepMs } = settle;
   return () =>

@@ -125,7 +125,7 @@ async function auditFiles(client: pg.ClientBase, lake: AuditLake): Promise<Check
 
 /** Part of the format of the lake: slot and epoch of the writer; when a scratch object was made. */
 const CLICKS_KEY = /^clicks\/.*\/(\d+)-e(\d+)-[0-9a-f]+\.parquet$/;
-const SCRATCH_KEY = /^scratch\/(\d+)-[0-9a-f-]+\.parquet$/;
+const SCRATCH_KEY = /^scratch\/[0-9a-zA-Z-]+\.(\d+)-[0-9a-f-]+\.parquet$/;
 
 /**
  * Why an object that the manifest does not list can only be a leftover, or null. A writer of the

@@ -25,7 +25,7 @@ export async function aggregateTask(
     withFiles(task.files, context, async (files) => {
       const output = join(dir, 'cells.parquet');
       const { flow, cells } = await count(task, files, output, dir, context);
-      const key = scratchKey(context.nowMs());
+      const key = scratchKey(task.run ?? 'nobody', context.nowMs());
       const { size: bytes } = await stat(output);
       const sha256 = await sha256OfFile(output);
       await context.lake.put(key, output);

@@ -15,6 +15,11 @@ export interface EngineLimits {
  * The files of one task hold all clicks of their ads: no ad is in two tasks of a recompute.
  */
 export interface AggregateTask {
+  /**
+   * The run whose scratch the cells are, and which removes them; letters, digits and hyphens. Left
+   * out: the sweep removes them in its time.
+   */
+  readonly run?: string;
   readonly hourMs: number;
   readonly files: readonly LakeFile[];
   readonly cut: Cut;

@@ -38,9 +38,9 @@ export interface Activities {
   publish(input: PublishStep): Promise<PublishRangeResult>;
   /** Hours that are due. */
   dueWork(range: { readonly from?: HourText; readonly to?: HourText }): Promise<DueHours>;
-  /** Removes scratch objects of a finished attempt. */
-  removeScratch(input: { readonly keys: readonly string[] }): Promise<void>;
-  /** Removes what killed attempts left, and the cells of generations past their retention. */
+  /** Removes the scratch objects of the run that asks, whichever attempt left them. */
+  removeScratch(): Promise<void>;
+  /** Removes what terminated runs left, and the cells of generations past their retention. */
   sweep(): Promise<SweepResult>;
 }
 

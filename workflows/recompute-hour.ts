@@ -95,13 +95,10 @@ async function count(
     await run.untilResumed();
     return await load(run, inputs, plan, results);
   } finally {
-    const keys = results.map(({ cells }) => cells.key);
-    if (keys.length > 0) {
-      // What stays behind goes with the next sweep: it must not turn a success into a failure.
-      await CancellationScope.nonCancellable(() =>
-        tidy.removeScratch.executeWithOptions({ summary: 'scratch objects' }, [{ keys }]),
-      ).catch(() => undefined);
-    }
+    // What stays behind goes with a later sweep: it must not turn a success into a failure.
+    await CancellationScope.nonCancellable(() =>
+      tidy.removeScratch.executeWithOptions({ summary: 'scratch objects' }, []),
+    ).catch(() => undefined);
   }
 }
 

@@ -365,10 +365,10 @@ describe('names what is broken when', () => {
       await writeFile(join(folder, key), 'x');
     };
     await put(SHARED_KEY.replace('0c', '0d'));
-    await put('scratch/99999999999999-0.parquet');
+    await put('scratch/a-run.99999999999999-0.parquet');
     expect(names(await run(), 'broken')).toEqual([]);
     await put('clicks/shared/b0of1/1-e2-0e.parquet');
-    await put('scratch/1000-0.parquet');
+    await put('scratch/a-run.1000-0.parquet');
     const report = await run();
     expect(names(report, 'broken')).toEqual(['I9 lake_strays']);
     expect(find(report, 'I9 lake_strays').checked).toMatchObject({ objects: 7, findings: 2 });
