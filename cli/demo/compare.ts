@@ -37,20 +37,17 @@ async function eachServedCell(
     await client.query('begin isolation level repeatable read read only');
     await client.query(
       `declare cells no scroll cursor for
-         select ad_id, click_minute, '' as filter_id, count from ad_click_counts
+         select ad_id, extract(epoch from click_minute) * 1000, '', count from ad_click_counts
          union all
-         select ad_id, click_minute, filter_id, count from ad_click_counts_filtered`,
+         select ad_id, extract(epoch from click_minute) * 1000, filter_id, count
+           from ad_click_counts_filtered`,
     );
     for (;;) {
-      const { rows } = await client.query<{
-        ad_id: string;
-        click_minute: Date;
-        filter_id: string;
-        count: string;
-      }>(`fetch ${String(ROWS_PER_FETCH)} from cells`);
-      for (const row of rows) {
-        see(cellKey(row.ad_id, row.click_minute.getTime(), row.filter_id), Number(row.count));
-      }
+      const { rows } = await client.query<[ad: string, ms: string, filter: string, n: string]>({
+        text: `fetch ${String(ROWS_PER_FETCH)} from cells`,
+        rowMode: 'array',
+      });
+      for (const [ad, ms, filter, n] of rows) see(cellKey(ad, Number(ms), filter), Number(n));
       if (rows.length === 0) break;
     }
     await client.query('commit');

@@ -37,15 +37,13 @@ async function demo(options: Options): Promise<boolean> {
     progress.update(text);
   });
   try {
-    const interrupted = new Promise<never>((_, reject) => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-        process.once(signal, () => {
-          reject(new Error(`${signal}: ended before the end`));
-        });
-      }
+    const signal = endSignal();
+    const interrupted = signal.then((name) => {
+      throw new Error(`${name}: ended before the end`);
     });
-    interrupted.catch(() => undefined);
+    interrupted.catch(() => undefined); // after the race nobody waits for it
     const good = await Promise.race([interrupted, story(stage, load, progress, startMs, options)]);
+    if (options.keep === true) await signal;
     await stage.clear(false);
     return good;
   } catch (error) {
@@ -54,6 +52,13 @@ async function demo(options: Options): Promise<boolean> {
     say(`demo: the logs of its services are in ${join(stage.dir, 'logs')}`);
     throw error;
   }
+}
+
+/** Resolves when somebody wants it to end. */
+function endSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, resolve);
+  });
 }
 
 async function story(
@@ -96,8 +101,6 @@ async function story(
     line('time', seconds(startMs));
     if (options.keep === true) keep(stage);
     result(last);
-    if (options.keep === true)
-      await new Promise<void>((resolve) => process.once('SIGINT', resolve));
     return told.allEqual && isProven && isSound;
   } finally {
     await temporal.close();
