@@ -115,7 +115,7 @@ export const ConfigSchema = Type.Object({
   batch: Type.Object({
     memoryMb: count('memory that DuckDB may use in one task before it spills, in MiB', 1_024, 64),
     threads: count('threads of DuckDB in one task', 1),
-    tasks: count('tasks of recomputes that one worker runs side by side', 2),
+    tasks: count('tasks that one worker runs side by side: of settlements, and of replays', 2),
     rowsPerFileMax: count('a lake file with more rows is refused', 50_000_000),
   }),
   reconcile: Type.Object({

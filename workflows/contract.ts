@@ -4,9 +4,15 @@
  */
 export const SETTLE_QUEUE = 'truecount-settle';
 export const REPLAY_QUEUE = 'truecount-replay';
-/** Where the tasks that need a core and memory wait; the workflows above share it, by priority. */
-export const TASK_QUEUE = 'truecount-tasks';
 export const SETTLE_SCHEDULE_ID = 'truecount-settle';
+
+/**
+ * Where tasks that need a core and memory wait, of the workflows of a queue: each has its own, so that
+ * a wide replay never keeps what is due from settling.
+ */
+export function tasksOf(queue: string): string {
+  return `${queue}-tasks`;
+}
 
 /** An hour as `2026-11-21T10:00:00Z`; also `2026-11-21T10` is read. */
 export type HourText = string;

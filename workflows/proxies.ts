@@ -1,7 +1,7 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { ActivityInterfaceFor } from '@temporalio/workflow';
 import type { Activities, TaskActivities } from './activity-contract.js';
-import { TASK_QUEUE } from './contract.js';
+import { tasksOf } from './contract.js';
 
 /**
  * How activities are called, by profile. Passing trouble (Postgres away, a lost worker) is retried
@@ -32,13 +32,15 @@ export const long = proxyActivities<Activities>({
 });
 
 /** Heavy tasks, on the queue whose workers take only as many as they have room for. */
-export const heavy = proxyActivities<TaskActivities>({
-  taskQueue: TASK_QUEUE,
-  startToCloseTimeout: '2h',
-  heartbeatTimeout: HEARTBEAT,
-  scheduleToCloseTimeout: '12h',
-  retry: PASSING,
-});
+export function heavy(): ActivityInterfaceFor<TaskActivities> {
+  return proxyActivities<TaskActivities>({
+    taskQueue: tasksOf(workflowInfo().taskQueue),
+    startToCloseTimeout: '2h',
+    heartbeatTimeout: HEARTBEAT,
+    scheduleToCloseTimeout: '12h',
+    retry: PASSING,
+  });
+}
 
 /** Tidying up: what it leaves, the next sweep takes. */
 export const tidy = proxyActivities<Activities>({

@@ -79,7 +79,7 @@ async function count(
       },
       async ({ fileIds, rows, summary }) => {
         try {
-          const result = await heavy.aggregateTask.executeWithOptions({ summary }, [
+          const result = await heavy().aggregateTask.executeWithOptions({ summary }, [
             { inputs, fileIds },
           ]);
           results.push(result);
@@ -110,7 +110,7 @@ async function load(
 ): Promise<RecomputeHourResult> {
   run.show({ stage: 'load' });
   const fileIds = tasks.flatMap((task) => task.fileIds).sort((a, b) => a - b);
-  const loaded = await heavy.loadGeneration.executeWithOptions({ summary: 'load' }, [
+  const loaded = await heavy().loadGeneration.executeWithOptions({ summary: 'load' }, [
     { inputs, fileIds, tasks: results },
   ]);
   run.did({ hours: 1 });

@@ -3,7 +3,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
 import { createActivities, createTaskActivities } from '../../activities/create.js';
 import type { ActivityDeps } from '../../activities/deps.js';
-import { REPLAY_QUEUE, SETTLE_QUEUE, TASK_QUEUE } from '../../workflows/contract.js';
+import { REPLAY_QUEUE, SETTLE_QUEUE, tasksOf } from '../../workflows/contract.js';
 import type { Config } from '../config.js';
 import { bundleWorkflows } from './bundle.js';
 import { temporalAddress } from './client.js';
@@ -25,7 +25,8 @@ export interface TemporalWorkers {
 }
 
 /**
- * Workers for both workflow queues and for the heavy tasks, of which `batch.tasks` run side by side.
+ * Workers for both workflow queues, each with one for its heavy tasks, of which `batch.tasks` run side
+ * by side.
  * @throws Error if Temporal does not answer
  */
 export async function createWorkers(
@@ -56,16 +57,14 @@ export async function createWorkers(
           maxConcurrentActivityTaskExecutions: SHORT_ACTIVITIES,
           maxCachedWorkflows: CACHED_WORKFLOWS,
         }),
+        await Worker.create({
+          ...common,
+          taskQueue: tasksOf(taskQueue),
+          activities: createTaskActivities(deps),
+          maxConcurrentActivityTaskExecutions: config.batch.tasks,
+        }),
       );
     }
-    workers.push(
-      await Worker.create({
-        ...common,
-        taskQueue: TASK_QUEUE,
-        activities: createTaskActivities(deps),
-        maxConcurrentActivityTaskExecutions: config.batch.tasks,
-      }),
-    );
   } catch (error) {
     await connection.close();
     throw error;
