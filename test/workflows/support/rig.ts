@@ -20,6 +20,8 @@ export interface RigOptions {
   readonly partitions?: number;
   /** Settings over those of tests, by the name of the environment variable. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Default: a fresh one on the shared server. */
+  readonly database?: TestDatabase;
   /** False: nobody archives until `startArchive` is called. */
   readonly archive?: boolean;
 }
@@ -43,7 +45,7 @@ export class Rig {
   static async start(options: RigOptions = {}): Promise<Rig> {
     const folder = mkdtempSync(join(tmpdir(), 'truecount-rig-'));
     const [database, topic, temporal] = await Promise.all([
-      freshDatabase(),
+      options.database ?? freshDatabase(),
       freshTopic(options.partitions ?? 2),
       freshTemporal(),
     ]);
