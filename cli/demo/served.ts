@@ -6,6 +6,8 @@ import { HOUR_MS } from '../../core/time.js';
 export interface Served {
   readonly hours: number;
   readonly final: number;
+  /** Generations. */
+  readonly computed: number;
   /** Greatest revision of any hour. */
   readonly revision: number;
   /** Late clicks that no generation has looked at. */
@@ -18,6 +20,7 @@ export async function readServed(pool: pg.Pool): Promise<Served> {
     `with newest as (select distinct on (hour) * from pointers order by hour, revision desc),
           head as (select publication from ledger_head)
      select (select count(*) from hours) as hours, (select count(*) from newest) as final,
+            (select count(*) from generations) as computed,
             (select coalesce(max(revision), 0) from newest) as revision,
             (select count(*) from late_clicks l join newest n using (hour), head
               where l.log_offset >= examined_offset(n.generation, head.publication, l.slot))
@@ -28,6 +31,7 @@ export async function readServed(pool: pg.Pool): Promise<Served> {
   return {
     hours: Number(row.hours),
     final: Number(row.final),
+    computed: Number(row.computed),
     revision: Number(row.revision),
     latePending: Number(row.latePending),
     publication: Number(row.publication),

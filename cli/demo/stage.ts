@@ -117,9 +117,13 @@ export class Stage {
 
   /** Waits until every hour is final and every late click was looked at. */
   async untilSettled(tell: (text: string) => void): Promise<void> {
-    await this.until('every hour is final', async () => {
-      const { hours, final, latePending } = await readServed(this.pool);
-      tell(`${String(final)} of ${String(hours)} hours final, ${String(latePending)} late clicks`);
+    await this.until('every hour is final', async (moved) => {
+      const { hours, final, computed, latePending } = await readServed(this.pool);
+      moved(computed + final - latePending);
+      tell(
+        `${String(final)} of ${String(hours)} hours final, ${String(computed)} computed, ` +
+          `${String(latePending)} late clicks wait`,
+      );
       return hours > 0 && final === hours && latePending === 0;
     });
   }
@@ -168,10 +172,21 @@ export class Stage {
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
-  /** Polls a condition; fails by name when patience ends. */
-  async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-    const endMs = performance.now() + PATIENCE_MS;
-    while (!(await condition())) {
+  /**
+   * Polls a condition; fails by name when patience ends. A condition may say how far it is (`moved`):
+   * then patience begins anew with each step.
+   */
+  async until(
+    what: string,
+    condition: (moved: (to: number) => void) => boolean | Promise<boolean>,
+  ): Promise<void> {
+    let endMs = performance.now() + PATIENCE_MS;
+    let at: number | undefined;
+    const moved = (to: number): void => {
+      if (to !== at) endMs = performance.now() + PATIENCE_MS;
+      at = to;
+    };
+    while (!(await condition(moved))) {
       if (performance.now() > endMs) throw new Error(`waited for minutes, still not: ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

@@ -44,10 +44,13 @@ export async function replayToApproval(
     (error: unknown) => (ended = { error }),
   );
   let hash: string | null = null;
-  await stage.until('the plan of the replay', async () => {
+  await stage.until('the plan of the replay', async (moved) => {
     if (ended !== undefined) throw ended.error;
     const progress = await progressOf(handle);
-    if (progress !== null) onProgress(progress);
+    if (progress !== null) {
+      onProgress(progress);
+      moved(progress.hoursDone);
+    }
     hash = progress?.awaitsApproval ?? null;
     return hash !== null;
   });
