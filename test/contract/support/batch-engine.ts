@@ -71,7 +71,12 @@ export async function recompute(
   const files = results.map((result) => result.cells);
   const cells = new Map<string, number>();
   await mergeCells(files, context, async (rows) => {
+    let last = [Buffer.alloc(0), Buffer.alloc(0)] as const;
     for await (const { filter, adId, counts } of rows) {
+      const row = [Buffer.from(filter), Buffer.from(adId)] as const;
+      const order = Buffer.compare(last[0], row[0]) || Buffer.compare(last[1], row[1]);
+      if (order >= 0) throw new Error(`${filter} ${adId} does not come after the row before`);
+      last = row;
       counts.forEach((count, minute) => {
         if (count !== 0) cells.set(cellName(filter, adId, minute), count);
       });
