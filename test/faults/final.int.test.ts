@@ -46,5 +46,5 @@ it(
     const hits = [...world.hits].map(([point, n]) => `${String(n)} ${point}`).join(', ');
     console.log(`faults of final hours: ${hits}; ${String(world.reader.looks)} looks meanwhile`);
   },
-  3 * MINUTE_MS,
+  6 * MINUTE_MS,
 );

@@ -1,9 +1,9 @@
-import { readFileSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { formatTime } from '../../core/range.js';
 import { HOUR_MS } from '../../core/time.js';
 import type { CutHourResult, RecomputeHourResult } from '../../workflows/contract.js';
 import { cutHourStart, recomputeHourStart } from '../../workflows/start-options.js';
+import { taskProcessesOf } from '../support/faults/task-processes.js';
 import { skipUnless } from '../support/skip-unless.js';
 import { until } from '../support/until.js';
 import { recordHistory } from './support/histories.js';
@@ -44,22 +44,6 @@ async function resultsOf(
   return (await Promise.all(handles.map((handle) => handle.result()))) as RecomputeHourResult[];
 }
 
-/** Processes that the worker runs tasks in. */
-function tasksOf(worker: WorkerProcess): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const parent = /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'));
-        const command = readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8');
-        return Number(parent?.[1]) === worker.pid && command.includes('task-process');
-      } catch {
-        return false; // it has ended meanwhile
-      }
-    });
-}
-
 const TASKS = ['aggregateTask', 'loadGeneration'];
 
 /** Freezes a task of the worker in the middle, and sees that the server knows it to be running. */
@@ -70,14 +54,14 @@ async function freezeTask(
   const pid = await until(
     'a task of the worker runs',
     () => {
-      const [found] = tasksOf(worker);
+      const [found] = taskProcessesOf(worker.pid);
       if (found !== undefined) process.kill(found, 'SIGSTOP');
       return found;
     },
     { everyMs: 5, deadlineMs: 60_000 },
   );
   onTestFinished(() => {
-    if (tasksOf(worker).includes(pid)) process.kill(pid, 'SIGKILL');
+    if (taskProcessesOf(worker.pid).includes(pid)) process.kill(pid, 'SIGKILL');
   });
   await until('the server knows of it', async () => {
     const described = await Promise.all(handles.map((handle) => handle.describe()));
