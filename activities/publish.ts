@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { formatTime } from '../core/range.js';
-import { generationCut } from '../store/generations/cut.js';
+import { examinedCut } from '../store/publish/examined.js';
 import { publish } from '../store/publish/publish.js';
 import type { Activities } from '../workflows/activity-contract.js';
 import { hourMsOf } from '../workflows/input.js';
@@ -23,7 +23,7 @@ export function publishActivity({ session }: ActivityDeps): Activities['publish'
           expectedRevision,
           reconciliation: reconciliation ?? null,
           ...(kind === 'confirm'
-            ? { examined: await generationCut(client, examinedBy ?? generation) }
+            ? { examined: await examinedCut(client, generation, examinedBy ?? generation) }
             : {}),
         });
       }

@@ -14,7 +14,7 @@ export function reconcileHourActivity(deps: ActivityDeps): Activities['reconcile
   return (input) =>
     withSignsOfLife(async () => {
       const { info, cancellationSignal } = Context.current();
-      const madeBy = info.workflowExecution?.workflowId ?? 'unknown';
+      const madeBy = `${info.workflowType ?? 'nobody'} ${info.workflowExecution?.workflowId ?? ''}`;
       return deps.longSession(cancellationSignal, (client) =>
         reconcile(client, input, { policy: deps.reconcile, madeBy }),
       );

@@ -2,10 +2,10 @@ import type pg from 'pg';
 import { maxCut, normalCut } from '../core/cut.js';
 import type { Cut } from '../core/cut.js';
 import { TruecountError } from '../core/errors.js';
+import { streamCut } from '../store/generations/cut.js';
 import { loadedGeneration } from '../store/generations/find.js';
 import { hourStates } from '../store/generations/hours.js';
 import type { HourStanding } from '../store/generations/hours.js';
-import { readPartitions } from '../store/read/partitions.js';
 import { loadRuleSets } from '../store/rule-sets.js';
 import type { Activities } from '../workflows/activity-contract.js';
 import type { CutChoice } from '../workflows/contract.js';
@@ -46,7 +46,7 @@ async function chosenCut(
   }
   if (choice === 'hour') return cut;
   const base = served?.cut ?? cut;
-  return choice === 'served' ? base : maxCut(base, await readPartitions(client));
+  return choice === 'served' ? base : maxCut(base, await streamCut(client));
 }
 
 function asLoadResult({

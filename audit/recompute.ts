@@ -77,7 +77,7 @@ async function takeClicks(
       ? `(select null::varchar as topic, 0 as partition, 0 as log_offset, 0 as append_ms,
                  0 as event_ms, '' as ad_id, '' as event_id, '' as rest,
                  ${FIELD_COLUMNS.map((name) => `'' as ${name}`).join(', ')} where false)`
-      : `read_parquet([${paths.map(quoted).join(', ')}])`;
+      : `read_parquet([${paths.map(quoted).join(', ')}], hive_partitioning = false)`;
   await connection.run(
     `create table clicks as
      select * exclude (topic, partition, log_offset, append_ms, event_id, event_ms),

@@ -5,6 +5,7 @@ import { PAUSE_SIGNAL } from './contract.js';
 import type { RecomputeHourInput, RecomputeHourResult } from './contract.js';
 import { comparedHour } from './decide.js';
 import type { ComparedHour } from './decide.js';
+import { refuse } from './failures.js';
 import { long } from './proxies.js';
 import { recomputeHour } from './recompute-hour.js';
 import type { Run } from './run.js';
@@ -12,9 +13,16 @@ import { recomputeHourStart } from './start-options.js';
 
 type Recompute = ChildWorkflowHandle<typeof recomputeHour>;
 
-/** Recomputes an hour in a child workflow, then compares it: one hour of a replay or settlement. */
-export async function compareHour(run: Run, input: RecomputeHourInput): Promise<ComparedHour> {
-  const recomputed = await recompute(run, { ...input, reuse: true });
+/**
+ * Recomputes an hour in a child workflow, then compares it: one hour of a replay or settlement.
+ * @param turnMs how long it waits for its turn where somebody else recomputes the hour
+ */
+export async function compareHour(
+  run: Run,
+  input: RecomputeHourInput,
+  turnMs = Infinity,
+): Promise<ComparedHour> {
+  const recomputed = await recompute(run, { ...input, reuse: true }, turnMs);
   run.did({ rows: recomputed.rowsRead });
   const { hour, generation } = recomputed;
   const summary = `diff of ${hour}, generation ${String(generation)}`;
@@ -26,8 +34,12 @@ export async function compareHour(run: Run, input: RecomputeHourInput): Promise<
   return comparedHour(recomputed, reconciled);
 }
 
-async function recompute(run: Run, input: RecomputeHourInput): Promise<RecomputeHourResult> {
-  const child = await startRecompute(input);
+async function recompute(
+  run: Run,
+  input: RecomputeHourInput,
+  turnMs: number,
+): Promise<RecomputeHourResult> {
+  const child = await startRecompute(input, turnMs);
   const open = { signal: (name: string) => child.signal(name) };
   run.children.add(open);
   try {
@@ -40,8 +52,9 @@ async function recompute(run: Run, input: RecomputeHourInput): Promise<Recompute
 }
 
 /** The id is a lock: while somebody else recomputes the hour, this waits for its turn. */
-async function startRecompute(input: RecomputeHourInput): Promise<Recompute> {
+async function startRecompute(input: RecomputeHourInput, turnMs: number): Promise<Recompute> {
   const { workflowId, staticSummary, staticDetails } = recomputeHourStart(input);
+  const begunMs = Date.now();
   for (let waitMs = 1_000; ; waitMs = Math.min(2 * waitMs, 30_000)) {
     try {
       return await startChild(recomputeHour, {
@@ -54,6 +67,9 @@ async function startRecompute(input: RecomputeHourInput): Promise<Recompute> {
       });
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      if (Date.now() - begunMs >= turnMs) {
+        throw refuse('conflict', `${workflowId} is at work`, 'the next settlement looks again');
+      }
       await sleep(waitMs, { summary: `${workflowId} is at work` });
     }
   }

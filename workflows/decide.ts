@@ -31,8 +31,9 @@ export interface Decided {
 }
 
 /**
- * What happens to compared hours. The same cells as those that serve are a confirmation, unless it
- * is the very generation that serves; an hour that policy holds is published only if approved.
+ * What happens to compared hours. An hour that policy holds is left alone unless a person approved:
+ * not confirmed either, since what is missing from both sides is no proof. The same cells by the same
+ * rules as those that serve are a confirmation, unless it is the very generation that serves.
  */
 export function decide(hours: readonly ComparedHour[], approved: boolean): Decided {
   const publish: PublishHour[] = [];
@@ -41,11 +42,11 @@ export function decide(hours: readonly ComparedHour[], approved: boolean): Decid
   for (const one of hours) {
     const { hour, generation, served, revision: expectedRevision, reconciliation } = one;
     if (served === generation) continue;
-    if (one.unchanged && served !== null) {
+    if (one.decision === 'hold' && !approved) held.push(hour);
+    else if (one.unchanged && served !== null) {
       const examinedBy = generation;
       confirm.push({ hour, generation: served, expectedRevision, reconciliation, examinedBy });
-    } else if (one.decision === 'hold' && !approved) held.push(hour);
-    else publish.push({ hour, generation, expectedRevision, reconciliation });
+    } else publish.push({ hour, generation, expectedRevision, reconciliation });
   }
   return { publish, confirm, held };
 }

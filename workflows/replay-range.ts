@@ -12,7 +12,7 @@ import { hourMsOf, hourRange, PARALLEL_MAX, REPLAY_HOURS_MAX } from './input.js'
 import { ruleSetHash, wholeNumber } from './input.js';
 import { long, short, waiting } from './proxies.js';
 import { publishStep } from './publish-range.js';
-import { running } from './run.js';
+import { running, trigger } from './run.js';
 import type { Run } from './run.js';
 import { inWindow } from './window.js';
 
@@ -156,7 +156,9 @@ async function publishAll(
   await run.untilResumed();
   run.show({ stage: 'publish' });
   const { publish, confirm, held } = decide(compared, replay.needsApproval);
-  const request = { actor, reason: replay.reason, automatic: false };
+  // A replay on a schedule is automation: it leaves held hours alone.
+  const automatic = trigger() === 'schedule';
+  const request = { actor, reason: replay.reason, automatic };
   let publication: number | null = null;
   if (publish.length > 0) {
     const made = await publishStep({ ...request, kind: 'publish', hours: publish }, 'publish');

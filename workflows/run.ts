@@ -147,7 +147,7 @@ function isContinueAsNew(error: unknown): boolean {
   return error instanceof Error && error.name === 'ContinueAsNew';
 }
 
-function trigger(): string {
+export function trigger(): string {
   const info = workflowInfo();
   // `replay/<range>`, and `settle-<time>` of the schedule.
   if (info.parent !== undefined) return info.parent.workflowId.split(/[/-]/, 1)[0] ?? 'parent';

@@ -16,7 +16,9 @@ import { inWindow } from './window.js';
 /** Hours in work at the same time. */
 const PARALLEL = 2;
 /** A settlement comes back soon: it does not wait long for an archive that is behind. */
-const ARCHIVE_TIMEOUT_MS = 120_000;
+const ARCHIVE_TIMEOUT_MS = 60_000;
+/** Nor for an hour that somebody else has in work, perhaps paused. */
+const TURN_MS = 30_000;
 
 interface Work {
   readonly hour: HourText;
@@ -115,7 +117,7 @@ async function compareAll(
     ({ hour, cut }) =>
       attempt(tally, hour, async () => {
         const input = { hour, cut, archiveTimeoutMs: ARCHIVE_TIMEOUT_MS };
-        compared.push(await compareHour(run, input));
+        compared.push(await compareHour(run, input, TURN_MS));
       }),
   );
   // An hour's failure is in the tally: what comes through is a cancellation.

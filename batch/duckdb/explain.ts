@@ -69,7 +69,8 @@ function recordsSql(
     with inside as (
       select c.topic, c.partition, c.log_offset, c.append_ms, c.event_ms, c.event_id,
              ${fieldSql(name)}, ${late} as late
-        from read_parquet([${files.map(({ path }) => sqlText(path)).join(', ')}]) c
+        from read_parquet([${files.map(({ path }) => sqlText(path)).join(', ')}],
+                          hive_partitioning = false) c
         join (${cutSql(cut)}) x on x.topic = c.topic and x.partition = c.partition
         left join (${cutSql(hourCut ?? [])}) h on h.topic = c.topic and h.partition = c.partition
        where c.ad_id = $1 and c.log_offset < x.next_offset

@@ -47,7 +47,9 @@ export async function withCheckedFiles<T>(
 /** @throws TruecountError `lake_file_damaged` if the file cannot be decoded */
 async function decode(session: DuckSession, { file, path }: LocalFile): Promise<void> {
   try {
-    await session.run(`select max(columns(*)) from read_parquet(${sqlText(path)})`);
+    await session.run(
+      `select max(columns(*)) from read_parquet(${sqlText(path)}, hive_partitioning = false)`,
+    );
   } catch (error) {
     throw damaged(file.key, error instanceof Error ? error.message : String(error), error);
   }
@@ -120,7 +122,7 @@ async function readFooter(session: DuckSession, key: string, path: string) {
                          from parquet_metadata(${literal}))) as in_groups`,
     );
     const described = await session.rows<{ column_name: string; column_type: string }>(
-      `describe select * from read_parquet(${literal})`,
+      `describe select * from read_parquet(${literal}, hive_partitioning = false)`,
     );
     return {
       rows: toNumber(footer!.rows),

@@ -43,6 +43,14 @@ return generation is null or not exists (
    where e.generation = is_late_pending.generation and e.publication <= at_publication
      and e.slot = of_slot and e.next_offset > at_offset);
 
+-- Whether a late click may add to a filter. Its filters are those of the rule set that its hour pins;
+-- where another one serves, it may count under any.
+create function late_may_match(of_filter text, filters text[], of_generation bigint) returns boolean
+language sql stable
+return of_filter = '' or of_filter = any (filters) or exists (
+  select from generations g join hours h on h.hour = g.hour
+   where g.id = of_generation and g.rule_set <> h.rule_set);
+
 -- The one relation of what is served now: the cells of the newest revision of each hour, and of hours
 -- without one the live cells, a row per partition slot. It names hours and pointers before cells, so
 -- that conditions on `ad_id`, `filter` and `hour` become lookups in the primary keys of the cells.

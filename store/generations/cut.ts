@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { normalCut } from '../../core/cut.js';
 import type { Cut, CutPosition } from '../../core/cut.js';
 import { TruecountError } from '../../core/errors.js';
 
@@ -20,4 +21,18 @@ export async function generationCut(
   );
   if (rows[0] !== undefined) return rows[0].cut;
   throw new TruecountError('not_found', `there is no generation ${String(generation)}`);
+}
+
+/** Where the stream is in every partition that it has ever read, also of topics it reads no more. */
+export async function streamCut(client: pg.ClientBase | pg.Pool): Promise<Cut> {
+  const { rows } = await client.query<{ topic: string; partition: number; next_offset: string }>(
+    'select topic, partition, next_offset from stream_progress where next_offset > 0',
+  );
+  return normalCut(
+    rows.map(({ topic, partition, next_offset: next }) => ({
+      topic,
+      partition,
+      nextOffset: Number(next),
+    })),
+  );
 }

@@ -46,7 +46,7 @@ const SQL = `
             from late_clicks l join slice p on p.hour = l.hour
            where l.ad_id = $1 and l.hour >= date_trunc('hour', $3, 'UTC') and l.hour < $4
              and l.minute between p.first - 1 and p.last - 1
-             and ($2 = '' or $2 = any (l.filters))
+             and late_may_match($2, l.filters, p.generation)
              and is_late_pending(p.generation, mark.as_of, l.slot, l.log_offset)) as late_pending,
          (select min(g.id) from slice p join generations g on g.id = p.generation
            where $5 is not null and g.collected_at is not null) as collected

@@ -98,7 +98,7 @@ const LIVE = `
            where generation = $5 and publication <= $6 group by slot
         ) e on e.slot = c.slot and e.next_offset > c.log_offset
        where c.hour = $1 and c.minute = $4 - 1 and c.ad_id = $3
-         and ($2 = '' or $2 = any (c.filters))
+         and late_may_match($2, c.filters, $5)
     ) l
     left join minute_flow f on f.hour = $1
    group by l.examined, l.waiting`;

@@ -33,7 +33,7 @@ const SQL = `
          (select json_object_agg(l.minute, l.clicks)
             from (
               select minute, count(*) as clicks from late_clicks
-               where ad_id = $1 and hour = s.hour and ($2 = '' or $2 = any (filters))
+               where ad_id = $1 and hour = s.hour and late_may_match($2, filters, s.generation)
                  and is_late_pending(s.generation, mark.as_of, slot, log_offset)
                group by minute
             ) l) as late,

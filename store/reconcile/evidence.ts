@@ -22,6 +22,8 @@ export interface Sides {
   readonly served: number | null;
   readonly checksum: string;
   readonly servedChecksum: string | null;
+  /** Hash of the rule set of what serves. */
+  readonly servedRules: string | null;
 }
 
 export interface StoredRules {
@@ -110,6 +112,7 @@ export async function findSides(
     served,
     checksum: sides.get(generation)!.checksum,
     servedChecksum: served === null ? null : sides.get(served)!.checksum,
+    servedRules: served === null ? null : sides.get(served)!.side.rules.hash,
   };
 }
 

@@ -37,7 +37,10 @@ export interface ReconcileOutcome {
   readonly revision: number;
   /** The generation that it points to; null: the hour is counted live. */
   readonly served: number | null;
-  /** The same cells as the served generation: to be confirmed, not published. */
+  /**
+   * The same cells by the same rule set as the served generation: to be confirmed, not published. The
+   * same cells by another rule set are a revision, so that the hour is counted by that one from now on.
+   */
   readonly unchanged: boolean;
 }
 
@@ -75,12 +78,16 @@ export async function reconcileHour(
       { sides, policy, madeBy, ...clicks, ...totals },
       tally.most(),
     );
-    const { revision, served, servedChecksum, checksum } = sides;
+    const { revision, served } = sides;
     return {
       keep: true,
-      value: { id, ...totals, revision, served, unchanged: servedChecksum === checksum },
+      value: { id, ...totals, revision, served, unchanged: isUnchanged(sides) },
     };
   });
+}
+
+function isUnchanged({ checksum, generation, servedChecksum, servedRules }: Sides): boolean {
+  return servedChecksum === checksum && servedRules === generation.rules.hash;
 }
 
 async function tallyDiff(

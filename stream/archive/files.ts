@@ -86,6 +86,7 @@ export async function writeFiles(
       files.push({ key, bytes, sha256, ...describe(plan, slotOf) });
     } catch (error) {
       await rm(path, { force: true });
+      await takeBack(settings.lake, files);
       throw error;
     }
   }
@@ -95,6 +96,11 @@ export async function writeFiles(
     received,
   }));
   return { files, minutes: minutes.sort((a, b) => a.hourMs - b.hourMs || a.slot - b.slot) };
+}
+
+/** Removes what nobody has listed, so that a lake that is full does not fill up with every attempt. */
+async function takeBack(lake: LakeStore, files: readonly NewLakeFile[]): Promise<void> {
+  for (const { key } of files) await lake.remove(key).catch(() => undefined); // the sweep takes it
 }
 
 /** `clicks/2026-11-21T10/b0of4/3-e7-….parquet`; hours that share a file: `clicks/shared/b0of1/…`. */

@@ -85,12 +85,17 @@ describe('what is due', () => {
     );
   }
 
-  async function reconciled(hour: number, generation: number, decision: string): Promise<void> {
+  async function reconciled(
+    hour: number,
+    generation: number,
+    decision: string,
+    madeBy = 'settleDueHours x',
+  ): Promise<void> {
     await sql(
       `insert into reconciliations (hour, generation, against, clicks_base, clicks_new, clicks_moved,
          cells_compared, cells_differ, causes, drift, threshold, decision, reason, made_by)
-       values ($1, $2, 'live', 1, 1, 0, 1, 0, '{}', 0, 0, $3, '', 'test')`,
-      [new Date(at(hour)), generation, decision],
+       values ($1, $2, 'live', 1, 1, 0, 1, 0, '{}', 0, 0, $3, '', $4)`,
+      [new Date(at(hour)), generation, decision, madeBy],
     );
   }
 
@@ -132,6 +137,15 @@ describe('what is due', () => {
     expect(await due()).toEqual({ ...NOTHING, waiting: [at(0)] });
     await reconciled(0, generation, 'publish_alert');
     expect(await due()).toEqual({ ...NOTHING, toRecompute: [at(0)] });
+  });
+
+  test('what a person held of an hour stops no automation', async () => {
+    const generation = await seed(0);
+    await reconciled(0, generation, 'hold', 'reconcileHour by-hand');
+    expect(await due()).toEqual({ ...NOTHING, toRecompute: [at(0)] });
+    await reconciled(0, generation, 'hold');
+    await reconciled(0, generation, 'publish', 'reconcileHour by-hand');
+    expect(await due()).toEqual({ ...NOTHING, waiting: [at(0)] });
   });
 
   test('a final hour is examined when its oldest unexamined late click is old enough', async () => {

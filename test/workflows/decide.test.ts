@@ -48,6 +48,12 @@ describe('decide', () => {
     expect(decide([live], false).publish).toHaveLength(1);
   });
 
+  it('does not confirm what is held: both may lack the same', () => {
+    const held = compared({ decision: 'hold', unchanged: true });
+    expect(decide([held], false)).toEqual({ publish: [], confirm: [], held: [HOUR] });
+    expect(decide([held], true)).toMatchObject({ confirm: [{ hour: HOUR }], held: [] });
+  });
+
   it('leaves a held hour out unless a person has approved', () => {
     const held = compared({ decision: 'hold' });
     expect(decide([held], false)).toMatchObject({ publish: [], held: [HOUR] });
