@@ -34,6 +34,8 @@ export interface FoundHour {
   readonly revision: number;
   readonly served: number | null;
   readonly held: boolean;
+  /** The wanted generation has served the hour before, or does. */
+  readonly hasServed: boolean;
   /** The wanted generation; null: there is none of that number. */
   readonly generation: {
     readonly hourMs: number;
@@ -87,6 +89,13 @@ export function decideHour(
     });
   }
   const generation = wantedGeneration(hour, wanted, found);
+  if (kind === 'rollback' && !found.hasServed) {
+    throw new TruecountError(
+      'invalid_argument',
+      `generation ${String(wanted.generation)} has never served ${hour}: there is no way back to it`,
+      { hint: 'publish it, if it is the truth' },
+    );
+  }
   const entry = {
     hour,
     rule_set: generation.ruleSet,

@@ -47,6 +47,7 @@ interface Row {
   revision: number | null;
   served: string | null;
   held: boolean;
+  has_served: boolean;
   generation_hour: Date | null;
   rule_set: string;
   inputs_hash: string;
@@ -63,6 +64,8 @@ async function findHours(
   const { rows } = await client.query<Row>(
     `select w.hour, p.revision, p.generation as served,
             exists (select from hour_holds x where x.hour = w.hour and x.released is null) as held,
+            exists (select from pointers x
+                     where x.hour = w.hour and x.generation = w.generation) as has_served,
             g.hour as generation_hour, g.rule_set, g.inputs_hash, g.checksum,
             g.collected_at is not null as collected,
             (select coalesce(json_agg(json_build_object('topic', s.topic,
@@ -85,6 +88,7 @@ async function findHours(
     revision: row.revision ?? 0,
     served: row.served === null ? null : Number(row.served),
     held: row.held,
+    hasServed: row.has_served,
     generation:
       row.generation_hour === null
         ? null

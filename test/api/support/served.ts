@@ -78,9 +78,13 @@ export const servedWorlds: fc.Arbitrary<ServedWorld> = fc
     steps: usable(generations, steps),
   }));
 
-/** Leaves of each step what can be carried out: an hour once; confirmed is what serves. */
+/**
+ * Leaves of each step what can be carried out: an hour once; confirmed is what serves; a way back only
+ * to what has served.
+ */
 function usable(generations: readonly WorldGeneration[], steps: readonly WorldStep[]): WorldStep[] {
   const served = new Map<number, number>();
+  const haveServed = new Set<number>();
   const out: WorldStep[] = [];
   for (const { kind, generations: wanted, further } of steps) {
     const chosen = new Map<number, number>();
@@ -92,8 +96,13 @@ function usable(generations: readonly WorldGeneration[], steps: readonly WorldSt
       else if (serves !== undefined) chosen.set(hour, serves);
     }
     if (chosen.size === 0) continue;
-    out.push({ kind, generations: [...chosen.values()], further });
-    if (kind !== 'confirm') for (const [hour, index] of chosen) served.set(hour, index);
+    const indices = [...chosen.values()];
+    const isBack = kind === 'rollback' && indices.every((index) => haveServed.has(index));
+    const asKind = kind === 'rollback' && !isBack ? 'publish' : kind;
+    out.push({ kind: asKind, generations: indices, further });
+    if (kind === 'confirm') continue;
+    for (const [hour, index] of chosen) served.set(hour, index);
+    for (const index of indices) haveServed.add(index);
   }
   return out;
 }
