@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { TruecountError } from '../core/errors.js';
 import { exitCodeOf, reportError } from './report-error.js';
 import { VERBS } from './verbs.js';
 
@@ -14,7 +15,7 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
     )
     .version('0.1.0', '-V, --version', 'print the version')
     .helpCommand('help [verb]', 'show how a verb is used')
-    .showHelpAfterError('(see: truecount help)')
+    .configureOutput({ outputError: () => undefined }) // `main` says it, as any other error
     .exitOverride()
     .addHelpText('after', '\nExample:\n  $ npx truecount up --detach');
   const asked = verbIn(args);
@@ -42,10 +43,19 @@ export async function main(args: readonly string[]): Promise<number> {
     await program.parseAsync(args, { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : 0;
   } catch (error) {
-    // Commander has printed its own words already: help and version are no errors, the rest is
-    // wrong usage.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    reportError(error, args.includes('--json'));
-    return exitCodeOf(error);
+    if (error instanceof CommanderError && error.exitCode === 0) return 0; // help and version
+    const known = error instanceof CommanderError ? wrongUsage(error) : error;
+    reportError(known, args.includes('--json'));
+    return exitCodeOf(known);
   }
+}
+
+/** What Commander refuses, as one of our errors. */
+function wrongUsage(error: CommanderError): TruecountError {
+  // A verb without the subcommand it needs: its help is on stderr already.
+  const message =
+    error.code === 'commander.help'
+      ? 'a subcommand is missing'
+      : error.message.replace(/^error: /, '');
+  return new TruecountError('invalid_argument', message, { hint: 'see: truecount help' });
 }

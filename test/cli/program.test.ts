@@ -27,6 +27,26 @@ it.each([[['nosuchverb']], [['config', '--nosuchoption']], [['config', '--set', 
   },
 );
 
+it.each([
+  [['nosuchverb'], "unknown command 'nosuchverb'"],
+  [['config', '--nosuchoption'], "unknown option '--nosuchoption'"],
+  [['publish', '--to', '2025-11-21T08'], "required option '--from <time>' not specified"],
+])('tells wrong usage %j once, by the closed code, and in JSON with --json', async (args, said) => {
+  const { code, stdout, stderr } = await truecount([...args, '--json']);
+  expect(code).toBe(2);
+  expect(JSON.parse(stdout)).toEqual({
+    error: { code: 'invalid_argument', message: said, hint: 'see: truecount help', context: {} },
+  });
+  expect(stderr.split(said)).toHaveLength(2);
+  expect(stderr).toContain('error (invalid_argument): ');
+});
+
+it('says that a subcommand is missing, after the help that lists them', async () => {
+  const { code, stdout, stderr } = await truecount(['quarantine']);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/list \[options\][^]*error \(invalid_argument\): a subcommand is missing/);
+});
+
 it('gives an error as one JSON document with --json, and words on stderr', async () => {
   const { code, stdout, stderr } = await truecount(['config', '--json', '--set', 'topicz=a']);
   expect(code).toBe(2);
