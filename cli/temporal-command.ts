@@ -9,6 +9,8 @@ export interface TemporalPlace {
   readonly namespace: string;
   /** Address of the UI; undefined: not known. */
   readonly uiUrl: string | undefined;
+  /** What the shell calls the `temporal` CLI by: its name, or a path. */
+  readonly cli: string;
 }
 
 /** One word of a POSIX shell, quoted where it has to be (POSIX.1-2017, 2.2.2 Single-Quotes). */
@@ -29,7 +31,7 @@ export function startCommand(
   input: object,
 ): string {
   return shellLine([
-    ...['temporal', 'workflow', 'start', ...where(place)],
+    ...[place.cli, 'workflow', 'start', ...where(place)],
     ...['--task-queue', taskQueue, '--type', workflowType, '--workflow-id', workflowId],
     ...['--input', JSON.stringify(input)],
   ]);
@@ -42,7 +44,7 @@ export function signalCommand(
   signal: typeof PAUSE_SIGNAL | typeof RESUME_SIGNAL,
 ): string {
   return shellLine([
-    ...['temporal', 'workflow', 'signal', ...where(place)],
+    ...[place.cli, 'workflow', 'signal', ...where(place)],
     ...['--workflow-id', workflowId, '--name', signal],
   ]);
 }
@@ -54,7 +56,7 @@ export function approveCommand(
   approval: { readonly hash: string; readonly actor: string },
 ): string {
   return shellLine([
-    ...['temporal', 'workflow', 'update', 'execute', ...where(place)],
+    ...[place.cli, 'workflow', 'update', 'execute', ...where(place)],
     ...['--workflow-id', workflowId, '--name', APPROVE_UPDATE],
     ...['--input', JSON.stringify(approval)],
   ]);

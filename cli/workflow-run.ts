@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { TruecountError } from '../core/errors.js';
 import type { Config } from '../runtime/config.js';
+import { temporalCommand } from '../runtime/stack/temporal-binary.js';
 import { openTemporal, temporalAddress } from '../runtime/temporal/client.js';
 import {
   APPROVE_UPDATE,
@@ -54,7 +55,7 @@ const LOG_EVERY_MS = 10_000;
 /** Where the workflows are, for printed commands and links. */
 export function temporalPlace(config: Config): TemporalPlace {
   const { namespace, uiUrl } = config.temporal;
-  return { address: temporalAddress(config), namespace, uiUrl };
+  return { address: temporalAddress(config), namespace, uiUrl, cli: temporalCommand() };
 }
 
 /** Opens a client for as long as `use` runs; errors of Temporal come out as ours. */

@@ -9,7 +9,13 @@ import { cacheRoot, isCached } from './stack/cache.js';
 import { componentsToStart } from './stack/components.js';
 import { javaVersion, KAFKA_CACHE, KAFKA_VERSION } from './stack/kafka-jars.js';
 import { postgresBinaries } from './stack/postgres.js';
-import { findTemporal, goVersion, onPath, TEMPORAL_VERSION } from './stack/temporal-binary.js';
+import {
+  findTemporal,
+  goVersion,
+  onPath,
+  TEMPORAL_VERSION,
+  type Binary,
+} from './stack/temporal-binary.js';
 import { hasTemporalSdk } from './stack/temporal-download.js';
 import { readStatus } from './status.js';
 import { describeTopics, type TopicFacts } from './topics.js';
@@ -30,6 +36,7 @@ export async function examine(loaded: LoadedConfig, env: NodeJS.ProcessEnv): Pro
     embedded.has('postgres') ? await postgresSource() : given(loaded, 'postgres', 'postgresUrl'),
     embedded.has('kafka') ? kafkaSource() : given(loaded, 'kafka', 'kafka.brokers'),
     embedded.has('temporal') ? temporalSource() : given(loaded, 'temporal', 'temporalAddress'),
+    ...(embedded.has('temporal') ? [] : [temporalCli(findTemporal())]),
     diskSpace(loaded.config.home),
   ];
   for (const { name, nearest } of describeConfig(loaded, env).ignored) {
@@ -76,6 +83,14 @@ function kafkaSource(): Finding {
     level: 'info',
     detail: `${KAFKA_VERSION} will be fetched by Maven, ${on}`,
   };
+}
+
+/** Which `temporal` runs the commands that are printed, where the server is somebody's own. */
+export function temporalCli(found: Binary | undefined): Finding {
+  const what = 'temporal CLI';
+  if (found !== undefined) return { what, level: 'ok', detail: found.from };
+  const todo = 'install it to run the `temporal` commands that truecount prints';
+  return { what, level: 'info', detail: 'not on PATH, and not in the cache', todo };
 }
 
 function temporalSource(): Finding {

@@ -36,6 +36,11 @@ export function findTemporal(): Binary | undefined {
   return [downloaded(), built()].find((binary) => existsSync(binary.path));
 }
 
+/** What a shell calls the CLI by: its name, or its path where it is only in the user's cache. */
+export function temporalCommand(find: () => Binary | undefined = findTemporal): string {
+  return onPath('temporal') === undefined ? (find()?.path ?? 'temporal') : 'temporal';
+}
+
 function downloaded(): Binary {
   const path = join(cacheRoot(), DOWNLOADED, 'temporal');
   return { path, from: `downloaded by Temporal's SDK (${path})` };

@@ -1,7 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { shellLine, startCommand, uiLink } from '../../cli/temporal-command.js';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { shellLine, signalCommand, startCommand, uiLink } from '../../cli/temporal-command.js';
+import { temporalCommand } from '../../runtime/stack/temporal-binary.js';
 import { replayRangeStart } from '../../workflows/start-options.js';
 
 /** What a POSIX shell makes of a line: its words. */
@@ -10,7 +14,10 @@ function wordsOf(line: string): string[] {
   return out.split('\0').slice(0, -1);
 }
 
-const place = { address: '127.0.0.1:7233', namespace: 'default', uiUrl: 'http://127.0.0.1:8233/' };
+const place = {
+  ...{ address: '127.0.0.1:7233', namespace: 'default', uiUrl: 'http://127.0.0.1:8233/' },
+  cli: 'temporal',
+};
 
 describe('a printed command', () => {
   it('is taken apart by a shell into the words it was made of', () => {
@@ -56,6 +63,34 @@ describe('a printed command', () => {
       '--type': 'replayRange',
       '--workflow-id': 'replay/2026-11-21T08:00:00Z--2026-11-21T10:00:00Z',
     });
+  });
+});
+
+describe('the CLI in a printed command', () => {
+  const cached = () => ({ path: '/my cache/temporal', from: 'the cache' });
+
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  it('is the path in the cache, as one word, where there is none on PATH', () => {
+    vi.stubEnv('PATH', '/nonexistent');
+    const cli = temporalCommand(cached);
+    const line = signalCommand({ ...place, cli }, 'replay/a--b', 'pause');
+    vi.unstubAllEnvs();
+    expect(wordsOf(line).slice(0, 3)).toEqual(['/my cache/temporal', 'workflow', 'signal']);
+  });
+
+  it('is its name where PATH has one, and where there is none at all', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'truecount-path-'));
+    try {
+      vi.stubEnv('PATH', folder);
+      expect(temporalCommand(() => undefined)).toBe('temporal');
+      writeFileSync(join(folder, 'temporal'), '');
+      expect(temporalCommand(cached)).toBe('temporal');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { judgeTopic } from '../../runtime/doctor.js';
+import { judgeTopic, temporalCli } from '../../runtime/doctor.js';
 
 const HOUR_MS = 3_600_000;
 const STREAM = { outOfOrdernessMs: 0, graceMs: HOUR_MS, idleTimeoutMs: 0 };
@@ -24,4 +24,14 @@ it.each([
   const finding = judgeTopic({ ...TOPIC, ...facts }, STREAM);
   expect(finding.level).toBe(level);
   if (level !== 'ok') expect(finding.todo).toBeTypeOf('string');
+});
+
+it('names the temporal that runs printed commands, and says if there is none', () => {
+  const from = "downloaded by Temporal's SDK (/cache/temporal)";
+  expect(temporalCli({ path: '/cache/temporal', from })).toMatchObject({
+    level: 'ok',
+    detail: from,
+  });
+  const { level, detail } = temporalCli(undefined);
+  expect([level, detail]).toEqual(['info', 'not on PATH, and not in the cache']);
 });
