@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { CauseBudget } from '../../core/cause-budget.js';
 import { causesOf, ruleMoves } from '../../core/cell-causes.js';
 import type { DiffCause } from '../../core/cell-causes.js';
 import { decideReconciliation, minuteBounds } from '../../core/reconcile.js';
@@ -102,10 +103,14 @@ async function tallyDiff(
     generation.rules.ruleSet,
     generation.rules.hash === pin.hash,
   );
-  const bounds = minuteBounds(evidence);
+  const budget = new CauseBudget(minuteBounds(evidence), {
+    unread: evidence.streamLostInDiff,
+    unarchived: evidence.archiveLost,
+  });
   const tally = new DiffTally();
   for await (const { adId, minute, lateTotal, cells } of diffCells(client, sides)) {
-    const causes = causesOf(cells, lateTotal, bounds[minute]!, moves);
+    const causes = causesOf(cells, lateTotal, budget.of(minute), moves);
+    budget.spend(minute, cells, causes);
     cells.forEach(({ filter, base: was, now }, i) => {
       tally.add({ filter, adId, minute, base: was, now, cause: causes[i]! });
     });

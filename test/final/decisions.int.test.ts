@@ -135,6 +135,26 @@ describe('what becomes of an hour that was looked at again', () => {
     expect(await examinedCut(client, served.id, served.id)).toEqual(CUT);
   });
 
+  test('one lost offset explains one altered cell, not one of every ad', async () => {
+    const ads = Array.from({ length: 20 }, (_, i) => ({
+      ...click(i, 'US'),
+      adId: `ad-${String(i)}`,
+    }));
+    const again = ads.map((one, i) => ({ ...one, offset: 20 + i })); // re-sent: duplicates
+    const hour = await world(...ads, ...again);
+    const generation = await hour.load(client, RULES, CUT);
+    await database.pool.query(`insert into loss_intervals values (1, 60, 61, 'gap')`);
+    await database.pool.query('update live_cells set counts[6] = counts[6] - 1');
+    const { causes } = await reconcileHour(client, {
+      ...{ hourMs: HOUR_MS, generation: generation.id, against: 'live', madeBy: 'a test' },
+      policy: { thresholdPpm: 1_000_000, overThreshold: 'alert' },
+    });
+    expect(causes).toEqual({
+      stream_loss: { cells: 2, clicks: 2 },
+      unknown: { cells: 38, clicks: 38 },
+    });
+  });
+
   test('a rollback goes back to what has served, and to nothing else', async () => {
     const hour = await world(click(10, 'US'), click(150, 'DE'));
     await serve((await hour.load(client, RULES, CUT)).id, 0);
