@@ -74,7 +74,7 @@ export async function createApi(parts: ApiParts): Promise<Api> {
   reconciliationsRoute(api, pool);
   ledgerRoute(api, pool);
   changesRoute(api, pool);
-  replaysRoute(api, replays);
+  replaysRoute(api, pool, replays);
   healthLiveRoute(api);
   healthReadyRoute(api, pool, migrations);
   metricsRoute(api, registry);

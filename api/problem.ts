@@ -90,7 +90,7 @@ function refusal(
   const parameter = fault?.instancePath.slice(1) ?? '';
   const unknown = fault?.params['additionalProperty'];
   const missing = fault?.params['missingProperty'];
-  const hint = `${request.routeOptions.url ?? 'this route'} takes: ${knownOf(request).join(', ')}`;
+  const hint = `${request.routeOptions.url ?? 'this route'} ${takenBy(request, where)}`;
   if (typeof unknown === 'string') {
     return new TruecountError('invalid_argument', `unknown parameter ${JSON.stringify(unknown)}`, {
       hint,
@@ -103,8 +103,12 @@ function refusal(
   return new TruecountError('invalid_argument', message.trim(), { hint, context: { parameter } });
 }
 
-function knownOf(request: FastifyRequest): string[] {
-  const schema = request.routeOptions.schema?.querystring as
+/** The names that a route knows: those of its body where that was refused, else its parameters. */
+function takenBy({ routeOptions }: FastifyRequest, where: string | undefined): string {
+  const inBody = where === 'body';
+  const schema = (inBody ? routeOptions.schema?.body : routeOptions.schema?.querystring) as
     { properties?: Record<string, unknown> } | undefined;
-  return Object.keys(schema?.properties ?? {});
+  const names = Object.keys(schema?.properties ?? {});
+  if (names.length === 0) return 'takes no parameters';
+  return `takes${inBody ? ' in its body' : ''}: ${names.join(', ')}`;
 }

@@ -51,6 +51,8 @@ export interface ReplayResult {
   readonly published: number;
   readonly confirmed: number;
   readonly held: number;
+  /** Hours that serve a generation with the same inputs: they were not read again. */
+  readonly unchanged: number;
   readonly cellsDiffer: number;
 }
 

@@ -95,7 +95,7 @@ export function assertPlan(plan: RangePlan, approved: string | undefined): void 
   const [first] = plan.hours;
   throw new TruecountError(
     'conflict',
-    `there is nothing to ${plan.verb}: ${first?.hour ?? ''}: ${first?.note ?? ''}` +
+    `there is nothing to ${plan.verb === 'rollback' ? 'roll back' : plan.verb}: ${first?.hour ?? ''}: ${first?.note ?? ''}` +
       (plan.hours.length > 1 ? `, and ${String(plan.hours.length - 1)} more` : ''),
     { hint: '--plan says why for each hour' },
   );

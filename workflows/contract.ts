@@ -140,6 +140,11 @@ export interface ReplayRangeResult {
   readonly published: number;
   readonly confirmed: number;
   readonly held: number;
+  /**
+   * Hours that serve a generation with the same inputs already: nothing was read for them. Absent
+   * in results of releases that did not count them: it is what the other numbers leave of `hours`.
+   */
+  readonly unchanged?: number;
   readonly cellsDiffer: number;
 }
 

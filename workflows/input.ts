@@ -10,7 +10,6 @@ import type { HourText } from './contract.js';
 export const REPLAY_HOURS_MAX = 744;
 /** Hours of one publication at most. */
 export const PUBLISH_HOURS_MAX = 1_000;
-export const PARALLEL_MAX = 16;
 
 const SHA256 = /^[0-9a-f]{64}$/;
 

@@ -19,7 +19,9 @@ export async function publishRange(input: PublishRangeInput): Promise<PublishRan
     async (run) => {
       await run.untilResumed();
       run.show({ stage: 'publish' });
-      return publishStep(request, 'publish');
+      const result = await publishStep(request, 'publish');
+      run.did({ hours: names.length });
+      return result;
     },
   );
 }

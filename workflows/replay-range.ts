@@ -1,4 +1,5 @@
 import { continueAsNew, workflowInfo } from '@temporalio/workflow';
+import { REPLAY_PARALLEL_MAX } from '../core/replay.js';
 import type { HourFacts } from './activity-contract.js';
 import { Approval } from './approval.js';
 import { checked } from './checked.js';
@@ -8,7 +9,7 @@ import { STREAM_TIMEOUT_MS } from './cut-hour.js';
 import { cellsDiffer, decide, planLines, replayCut } from './decide.js';
 import type { ComparedHour } from './decide.js';
 import { refuse } from './failures.js';
-import { hourMsOf, hourRange, PARALLEL_MAX, REPLAY_HOURS_MAX } from './input.js';
+import { hourMsOf, hourRange, REPLAY_HOURS_MAX } from './input.js';
 import { ruleSetHash, wholeNumber } from './input.js';
 import { long, short, waiting } from './proxies.js';
 import { publishStep } from './publish-range.js';
@@ -34,7 +35,7 @@ type Replay = ReturnType<typeof checkReplay>;
 /**
  * The whole way of a range: cut what is not cut, recompute each hour (a child workflow each, in a
  * sliding window), compare, and publish all that changed at once; hours that come out the same are
- * confirmed. With `needsApproval` a person sees the plan before that. One failing hour ends it, and
+ * confirmed. An hour that serves what was made of the same inputs stays as it is, unread. With `needsApproval` a person sees the plan before that. One failing hour ends it, and
  * nothing is published.
  * @param carried for continuing runs only
  */
@@ -56,7 +57,7 @@ export async function replayRange(
 
 function checkReplay(input: ReplayRangeInput) {
   const range = hourRange(input.from, input.to, REPLAY_HOURS_MAX);
-  const parallel = { min: 1, max: PARALLEL_MAX, fallback: 2 };
+  const parallel = { min: 1, max: REPLAY_PARALLEL_MAX, fallback: 2 };
   const timeout = { min: 1_000, max: 30 * DAY_MS, fallback: APPROVAL_TIMEOUT_MS };
   return {
     ...range,
@@ -175,6 +176,7 @@ async function publishAll(
     published: publish.length,
     confirmed: confirm.length,
     held: held.length,
+    unchanged: compared.length - publish.length - confirm.length - held.length,
     cellsDiffer: cellsDiffer(compared),
   };
 }

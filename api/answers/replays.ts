@@ -1,6 +1,9 @@
 import Type, { type Static } from 'typebox';
 import { TruecountError } from '../../core/errors.js';
 import { formatTime, parseHourRange } from '../../core/range.js';
+import { REPLAY_PARALLEL_MAX } from '../../core/replay.js';
+import { readError, type Reader } from '../../store/read/connection.js';
+import { loadRuleSets } from '../../store/rule-sets.js';
 import {
   REPLAY_STATES,
   type Replay,
@@ -33,7 +36,11 @@ export const ReplayBody = Type.Object(
       Type.Boolean({ description: 'publish nothing until what would change is approved' }),
     ),
     parallel: Type.Optional(
-      Type.Integer({ description: 'hours in work at a time', minimum: 1, maximum: 64 }),
+      Type.Integer({
+        description: 'hours in work at a time',
+        minimum: 1,
+        maximum: REPLAY_PARALLEL_MAX,
+      }),
     ),
   },
   { additionalProperties: false },
@@ -75,6 +82,9 @@ const ResultDocument = Type.Object({
   published: Type.Integer(),
   confirmed: Type.Integer(),
   held: Type.Integer(),
+  unchanged: Type.Integer({
+    description: 'their generation serves with the same inputs: they were not read again',
+  }),
   cells_differ: Type.Integer(),
 });
 
@@ -92,16 +102,19 @@ export const ReplayDocument = Type.Object(
 
 /**
  * Starts a replay and answers its id.
- * @throws TruecountError `invalid_argument`, `invalid_range`, `not_ready` without Temporal, and those
- * of `ReplayControl.start`
+ * @throws TruecountError `invalid_argument`, `invalid_range`, `not_found` for rules that are not
+ * stored, `not_ready` without Temporal, those of a read and of `ReplayControl.start`
  */
 export async function startReplay(
   control: ReplayControl | undefined,
+  reader: Reader,
   body: Static<typeof ReplayBody>,
 ): Promise<Static<typeof ReplaySummaryDocument>> {
   const { fromMs, toMs } = parseHourRange(body.from, body.to);
   const { rules, reason, actor, needs_approval: needsApproval, parallel } = body;
-  const started = await configured(control).start({
+  const temporal = configured(control);
+  if (rules !== undefined) await assertStored(reader, rules);
+  const started = await temporal.start({
     from: formatTime(fromMs),
     to: formatTime(toMs),
     actor: actor ?? 'api',
@@ -111,6 +124,15 @@ export async function startReplay(
     ...(parallel === undefined ? {} : { parallel }),
   });
   return summaryOf(started);
+}
+
+/** What the replay would only find out after it has begun. */
+async function assertStored(reader: Reader, ruleSet: string): Promise<void> {
+  try {
+    await loadRuleSets(reader, [ruleSet]);
+  } catch (error) {
+    throw readError(error);
+  }
 }
 
 /** Answers which replays there are. Throws as `startReplay`. */
@@ -171,6 +193,7 @@ function detailsOf({ progress, result, error }: Replay) {
       published: result.published,
       confirmed: result.confirmed,
       held: result.held,
+      unchanged: result.unchanged,
       cells_differ: result.cellsDiffer,
     },
     error,

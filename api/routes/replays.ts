@@ -10,6 +10,7 @@ import {
   answerReplays,
   startReplay,
 } from '../answers/replays.js';
+import type { Reader } from '../../store/read/connection.js';
 import type { ReplayControl } from '../replay-control.js';
 import { CONFLICT_RESPONSE, LimitSchema, PROBLEM_RESPONSES } from '../schemas.js';
 import type { Api } from '../type-provider.js';
@@ -39,9 +40,9 @@ const one = {
 };
 
 /** `POST /replays`, `GET /replays` and `GET /replays/{id}`; without `control` all are `not_ready`. */
-export function replaysRoute(api: Api, control?: ReplayControl): void {
+export function replaysRoute(api: Api, reader: Reader, control?: ReplayControl): void {
   api.post('/replays', { schema: start }, async (request, reply) => {
-    const started = await startReplay(control, request.body);
+    const started = await startReplay(control, reader, request.body);
     void reply.header('location', `/replays/${encodeURIComponent(started.id)}`);
     return reply.code(202).send(started);
   });

@@ -3,6 +3,7 @@ import { TruecountError } from '../../core/errors.js';
 import { parseWhole } from '../../core/question.js';
 import { formatTime } from '../../core/range.js';
 import type { RangePlan } from '../../core/range-plan.js';
+import { REPLAY_PARALLEL_MAX } from '../../core/replay.js';
 import type { Config } from '../../runtime/config.js';
 import {
   PAUSE_SIGNAL,
@@ -10,6 +11,7 @@ import {
   type ReplayRangeInput,
   type ReplayRangeResult,
 } from '../../workflows/contract.js';
+import { unchangedOf } from '../../workflows/replay-result.js';
 import { replayRangeStart } from '../../workflows/start-options.js';
 import { configFor } from '../options.js';
 import { printResult, say, withExamples } from '../output.js';
@@ -48,9 +50,11 @@ export function register(program: Command): void {
       .command('replay')
       .summary('recompute a range and publish what changed, all at once')
       .description(
-        'Takes every hour of a range the whole way: cuts it if it is not cut, recomputes it from the\n' +
-          'lake, compares, and publishes all hours in one step. Hours that come out the same are\n' +
-          'confirmed. Ctrl-C leaves it running; the same command follows it again.',
+        'Takes every hour of a range the whole way: cuts it if it is not cut, recomputes it from the ' +
+          'lake, compares, and publishes all hours in one step. Hours that come out the same are ' +
+          'confirmed. An hour that serves a generation with the same inputs (rule set and cut) stays ' +
+          'unchanged: the lake is not read for it; `recompute` does read it. Ctrl-C leaves a replay ' +
+          'running; the same command follows it again.',
       ),
     false,
   )
@@ -125,7 +129,7 @@ async function planned(options: ReplayOptions): Promise<{
     const parallel =
       options.parallel === undefined
         ? undefined
-        : parseWhole('--parallel', options.parallel, 1, 16);
+        : parseWhole('--parallel', options.parallel, 1, REPLAY_PARALLEL_MAX);
     const input = {
       ...{ from: plan.from, to: plan.to },
       ...(rules === undefined ? {} : { rules: rules.hash }),
@@ -159,13 +163,24 @@ async function signal(
 }
 
 function text({ workflowId, result }: RunOutcome): string {
-  if (result === null) return `${workflowId} runs`;
-  const { publication, hours, published, confirmed, held, cellsDiffer, planHash } =
-    result as ReplayRangeResult;
+  return result === null ? `${workflowId} runs` : replayText(result as ReplayRangeResult);
+}
+
+/** What a replay did, for people: every hour of it is in one of the numbers. */
+export function replayText(result: ReplayRangeResult): string {
+  const { publication, hours, published, confirmed, held, cellsDiffer, planHash } = result;
+  const unchanged = unchangedOf(result);
   return [
-    `${String(hours)} hours: ${String(published)} published, ${String(confirmed)} confirmed, ` +
-      `${String(held)} held; ${String(cellsDiffer)} cells differ`,
+    `${String(hours)} ${hours === 1 ? 'hour' : 'hours'}: ${String(published)} published, ` +
+      `${String(confirmed)} confirmed, ${String(held)} held, ${String(unchanged)} unchanged; ` +
+      `${String(cellsDiffer)} cells differ`,
+    ...(unchanged === 0 ? [] : [unchangedText(unchanged)]),
     publication === null ? 'nothing was published' : `publication ${String(publication)}`,
     `plan ${planHash}`,
   ].join('\n');
+}
+
+function unchangedText(hours: number): string {
+  const serves = hours === 1 ? 'the generation that serves has' : 'the generations that serve have';
+  return `${String(hours)} unchanged: ${serves} the same inputs, the lake was not read`;
 }

@@ -16,6 +16,7 @@ import type {
 import { TruecountError } from '../../core/errors.js';
 import { PROGRESS_QUERY } from '../../workflows/contract.js';
 import type { ReplayRangeResult, WorkflowProgress } from '../../workflows/contract.js';
+import { unchangedOf } from '../../workflows/replay-result.js';
 import { replayRangeStart } from '../../workflows/start-options.js';
 import type { Config } from '../config.js';
 import { openTemporal, type TemporalConnection } from './client.js';
@@ -140,7 +141,8 @@ async function endOf(
   handle: WorkflowHandle,
 ): Promise<{ result: ReplayResult | null; error: string | null }> {
   try {
-    return { result: (await handle.result()) as ReplayRangeResult, error: null };
+    const result = (await handle.result()) as ReplayRangeResult;
+    return { result: { ...result, unchanged: unchangedOf(result) }, error: null };
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
     return { result: null, error: error.cause?.message ?? error.message };

@@ -111,7 +111,10 @@ test('reconciliations are listed newest first, by hour and by page, and shown wi
     status: 404,
     body: { code: 'not_found' },
   });
-  expect((await get(open.api, '/reconciliations/x')).status).toBe(400);
+  expect(await get(open.api, '/reconciliations/x')).toMatchObject({
+    status: 400,
+    body: { hint: '/reconciliations/:id takes no parameters' },
+  });
 });
 
 test('the problem document of a lost race names the hour and its current revision', async () => {
@@ -211,11 +214,20 @@ test('a replay is started with what the body says, listed, and found by its id',
     { ...body, from: '2026-11-20T22:30' },
     { ...body, rules: 'latest' },
     { ...body, parallel: 0 },
+    { ...body, parallel: 17 },
     { ...body, paralel: 2 },
     { ...body, reason: 'x'.repeat(501) },
   ]) {
     expect((await post(wrong)).statusCode).toBe(400);
   }
+  expect((await post({})).json()).toMatchObject({
+    detail: 'the parameter from is missing',
+    hint: expect.stringContaining('takes in its body: from, to, rules,') as string,
+  });
+  expect((await post({ ...body, rules: 'f'.repeat(64) })).json()).toMatchObject({
+    status: 404,
+    code: 'not_found',
+  });
   expect(replays.started).toHaveLength(2);
   await api.close();
 });

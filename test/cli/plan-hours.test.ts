@@ -10,6 +10,7 @@ import {
   type PlanFacts,
 } from '../../cli/plan-hours.js';
 import { planText } from '../../cli/plan-text.js';
+import { replayText } from '../../cli/verbs/replay.js';
 import { planOf } from '../../core/range-plan.js';
 import { HOUR_MS } from '../../core/time.js';
 import type { HourStanding } from '../../store/generations/hours.js';
@@ -60,6 +61,27 @@ describe('a replay', () => {
       ['cut', 'pin', 'recompute'],
       ['final', 'served', 'recompute with the late clicks'],
     ]);
+  });
+
+  it('reads nothing for an hour that serves what it would make, unless by other rules', () => {
+    const found = facts(standing(0, final));
+    const [same] = replayHours(found, undefined);
+    expect(same).toMatchObject({ generation: 7, steps: ['reconcile'], files: 0, rows: 0 });
+    expect(same!.note).toContain('the lake is not read');
+    const [other] = replayHours(found, 'other');
+    expect(other).toMatchObject({ generation: null, steps: ['recompute', 'reconcile', 'publish'] });
+    expect(other).toMatchObject({ files: 2, rows: 30 });
+  });
+
+  it('says how many hours were unchanged, also of results that do not count them', () => {
+    const result = { publication: null, planHash: 'h', hours: 1, published: 0, confirmed: 0 };
+    const said =
+      '1 unchanged: the generation that serves has the same inputs, the lake was not read';
+    expect(replayText({ ...result, held: 0, cellsDiffer: 0 }).split('\n')).toEqual([
+      '1 hour: 0 published, 0 confirmed, 0 held, 1 unchanged; 0 cells differ',
+      ...[said, 'nothing was published', 'plan h'],
+    ]);
+    expect(replayText({ ...result, held: 1, unchanged: 0, cellsDiffer: 2 })).not.toContain(said);
   });
 
   it('includes hours into which nothing was counted, by the rule set asked for', () => {

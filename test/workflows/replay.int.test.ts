@@ -89,7 +89,8 @@ it('does the whole of a range: cut, recompute, compare, one publication', async 
 
 it('changes nothing when nothing has changed', async () => {
   const result = await resultOf(await start(RANGE));
-  expect(result).toMatchObject({ publication: null, published: 0, confirmed: 0, held: 0 });
+  const nothing = { publication: null, published: 0, confirmed: 0, held: 0 };
+  expect(result).toMatchObject({ ...nothing, unchanged: HOURS });
   expect(await publications()).toBe(1);
 });
 
