@@ -13,7 +13,7 @@ import { CountSchema, TimeSchema } from '../schemas.js';
 /** Reconciliations in one answer at most, and by default. */
 export const RECONCILIATIONS_MAX = 1_000;
 export const RECONCILIATIONS_DEFAULT = 100;
-/** Cells in one answer at most; core keeps no more of a reconciliation than it bounds itself. */
+/** Cells in one answer at most; of a reconciliation the store keeps those that moved most. */
 const CELLS_MAX = 10_000;
 
 /** The question as it is asked. Its numbers are in bounds. */
@@ -69,7 +69,10 @@ export const ReconciliationDocument = Type.Object(
   {
     ...Summary,
     cells: Type.Array(CellDocument, {
-      description: 'cells that differ, by filter_id, ad_id and minute; of very many the greatest',
+      maxItems: CELLS_MAX,
+      description:
+        'cells that differ, in the order of filter_id, ad_id and minute: the first 10,000 of those ' +
+        'that are kept, which are the 100,000 that moved most; cells_differ counts all',
     }),
   },
   { description: 'a reconciliation and the cells that differ' },
