@@ -203,7 +203,7 @@ test('a replay is started with what the body says, listed, and found by its id',
     },
   ]);
   const found = await api.inject(started.headers.location as string);
-  expect(found.json()).toMatchObject({ id: (started.json() as { id: string }).id, progress: null });
+  expect(found.json()).toMatchObject({ id: started.json<{ id: string }>().id, progress: null });
   expect((await get(api, '/replays')).body).toMatchObject({ replays: [{ run_id: 'run' }] });
   expect((await get(api, '/replays/none')).body).toMatchObject({ code: 'not_found' });
   const again = await post(body);

@@ -22,6 +22,15 @@ interface Document {
   readonly [name: string]: unknown;
 }
 
+interface ArrowBucket {
+  readonly from: number;
+  readonly to: number;
+  readonly count: bigint;
+  readonly state: string;
+  readonly revision: number;
+  readonly late_pending: bigint;
+}
+
 /** Reads an Arrow stream back into the form of the JSON document. */
 function fromArrow(bytes: Uint8Array): unknown {
   const table = tableFromIPC(bytes);
@@ -39,22 +48,8 @@ function fromArrow(bytes: Uint8Array): unknown {
     final_until: metadata.get('final_until') ?? null,
     late_pending: number('late_pending'),
     as_of: number('as_of'),
-    buckets: Array.from(table, (row) => {
-      const {
-        from,
-        to,
-        count,
-        state,
-        revision,
-        late_pending: late,
-      } = row.toJSON() as {
-        from: number;
-        to: number;
-        count: bigint;
-        state: string;
-        revision: number;
-        late_pending: bigint;
-      };
+    buckets: Array.from(table as Iterable<{ toJSON(): ArrowBucket }>, (row) => {
+      const { from, to, count, state, revision, late_pending: late } = row.toJSON();
       return {
         from: formatTime(Number(from)),
         to: formatTime(Number(to)),

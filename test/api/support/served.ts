@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import pg from 'pg';
+import type pg from 'pg';
 import { HOUR_MS } from '../../../core/time.js';
 import { publish } from '../../../store/publish/publish.js';
 import {
