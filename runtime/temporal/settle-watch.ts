@@ -36,11 +36,16 @@ export function settleAlarm(facts: SettleFacts, before?: SettleFacts): string | 
   return undefined;
 }
 
-/** Asks Temporal. The last success is read from visibility, which follows within seconds. */
+/**
+ * Asks Temporal. The last success is read from visibility, which follows within seconds; a settlement
+ * in which hours failed is none.
+ */
 export async function readSettleFacts(client: Client, intervalMs: number): Promise<SettleFacts> {
   const { info, state } = await client.schedule.getHandle(SETTLE_SCHEDULE_ID).describe();
   const completed = client.workflow.list({
-    query: `WorkflowType = 'settleDueHours' AND ExecutionStatus = 'Completed'`,
+    query:
+      `WorkflowType = 'settleDueHours' AND ExecutionStatus = 'Completed' ` +
+      `AND TruecountOutcome != 'some_failed'`,
     pageSize: 1,
   });
   let lastSuccessMs: number | null = null;
