@@ -123,6 +123,8 @@ export interface PlanLine {
   readonly checksum: string;
   readonly ruleSet: string;
   readonly unchanged: boolean;
+  /** Who approves a hold has seen that it is one. */
+  readonly decision: ReconcileHourResult['decision'];
 }
 
 export interface PublishStep extends PublishRangeInput {

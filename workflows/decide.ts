@@ -55,12 +55,13 @@ export function decide(hours: readonly ComparedHour[], approved: boolean): Decid
 export function planLines(hours: readonly ComparedHour[]): PlanLine[] {
   return [...hours]
     .sort((a, b) => Number(a.hour > b.hour) - Number(a.hour < b.hour))
-    .map(({ hour, revision, checksum, ruleSet, unchanged }) => ({
+    .map(({ hour, revision, checksum, ruleSet, unchanged, decision }) => ({
       hour,
       expectedRevision: revision,
       checksum,
       ruleSet,
       unchanged,
+      decision,
     }));
 }
 

@@ -68,6 +68,10 @@ describe('planLines', () => {
     expect(lines).toEqual(planLines([compared(), later]));
     expect(JSON.stringify(lines)).not.toMatch(/generation|reconciliation/);
   });
+
+  it('is another one where policy decides otherwise: what is approved is that', () => {
+    expect(planLines([compared({ decision: 'hold' })])).not.toEqual(planLines([compared()]));
+  });
 });
 
 describe('replayCut', () => {
