@@ -79,7 +79,7 @@ export const ConfigSchema = Type.Object({
   }),
   groupId: text('consumer group of the stream', 'truecount-stream'),
   temporalAddress: absent('host:port of the Temporal frontend'),
-  lakeUrl: absent('folder or s3:// of the lake; absent: lake/ under home'),
+  lakeUrl: absent('folder of the lake; absent: lake/ under home'),
   rulesFile: absent('rule set (JSON) that new hours pin; absent: the built-in one'),
   api: Type.Object({
     host: text('address that the API binds to', '127.0.0.1'),
