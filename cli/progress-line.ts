@@ -34,7 +34,9 @@ export function shortBytes(bytes: number): string {
     value /= 1_024;
     unit++;
   }
-  return `${unit === 0 ? String(value) : value.toPrecision(3)} ${units[unit]!}`;
+  if (unit === 0) return `${String(value)} B`;
+  // Between 999.5 and 1,024 of the smaller unit lies less than one of the larger.
+  return `${value < 1 ? value.toFixed(2) : value.toPrecision(3)} ${units[unit]!}`;
 }
 
 /** `850 ms`, `12 s`, `3 min 20 s`, `1 h 05 min`; a part of a second counts as one. */
