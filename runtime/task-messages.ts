@@ -3,7 +3,7 @@ import { ERROR_CODES, TruecountError } from '../core/errors.js';
 import type { ErrorCode } from '../core/errors.js';
 import type { GenerationDraft } from '../core/generation-draft.js';
 
-/** What a task process is told, once, after it has started. JSON. */
+/** What a task process is told, each time when it is idle. JSON. */
 export interface TaskOrder {
   readonly job:
     | { readonly kind: 'aggregate'; readonly task: AggregateTask }
@@ -16,7 +16,7 @@ export interface TaskOrder {
       };
   readonly lakeUrl: string;
   readonly limits: EngineLimits;
-  /** An existing folder of this process alone; whoever started it removes it. */
+  /** An existing folder of this task alone; whoever gives the order removes it. */
   readonly scratchDir: string;
 }
 

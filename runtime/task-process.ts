@@ -1,6 +1,7 @@
 /**
- * The process of one task of a recompute: the batch engine lives and dies here, not in a worker. It
- * takes one order over the pipe of whoever started it, says how it goes, and ends.
+ * The process of tasks of recomputes: the batch engine lives and dies here, not in a worker. It takes
+ * an order over the pipe of whoever started it, says how it goes, and waits for the next, until the
+ * pipe is closed.
  */
 import type { EngineContext } from '../batch/local-files.js';
 import type { TaskProgress } from '../batch/task.js';
@@ -24,7 +25,7 @@ async function run(order: TaskOrder): Promise<unknown> {
     },
   };
   try {
-    // Each job loads what it needs: a process is started for every task.
+    // Each job loads what it needs: a task is small as often as not.
     if (job.kind === 'aggregate') {
       const { aggregateTask } = await import('../batch/aggregate.js');
       return await aggregateTask(job.task, context);
@@ -76,20 +77,28 @@ class Progress {
   }
 }
 
-function say(message: TaskMessage, then?: () => void): void {
-  process.send!(message, undefined, undefined, then);
+function say(message: TaskMessage): void {
+  process.send!(message);
 }
 
-// Whoever gave the order is gone: nobody wants the result.
-process.once('disconnect', () => process.exit(1));
-process.once('message', (order: TaskOrder) => {
+/** What `ps` shows; it must be short enough to fit over the command line. */
+function show(doing: TaskOrder['job']['kind'] | 'idle'): void {
+  process.title = `truecount task: ${doing}`;
+}
+
+// Whoever gives the orders is gone, or needs no more tasks: nobody wants a result.
+process.once('disconnect', () => process.exit(0));
+process.on('message', (order: TaskOrder) => {
+  show(order.job.kind);
   void run(order)
     .then(
       (result): TaskMessage => ({ kind: 'done', result }),
       (error: unknown): TaskMessage => ({ kind: 'failed', error: packError(error) }),
     )
     .then((message) => {
-      say(message, () => process.exit(0));
+      show('idle');
+      say(message);
     });
 });
+show('idle');
 say({ kind: 'ready' });

@@ -51,7 +51,10 @@ beforeEach(async () => {
   return () => database.close();
 });
 
-afterAll(() => lake.close());
+afterAll(async () => {
+  await until('processes without a task end', () => taskProcesses('idle').length === 0);
+  await lake.close();
+});
 
 function home(): string {
   return join(lake.folder, 'home');
@@ -76,13 +79,15 @@ function draftOf(results: readonly AggregateResult[]): GenerationDraft {
   return { inputs, ruleSet, flow, fileIds: [], builtBy: 'test' };
 }
 
-/** Processes of tasks that this process has started and that still run. */
-function taskProcesses(): number[] {
+/** Processes of tasks that this process has started: those that run one now, or those that wait. */
+function taskProcesses(which: 'busy' | 'idle' = 'busy'): number[] {
   const children = execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(process.pid)], {
     encoding: 'utf8',
   });
-  const tasksOnly = children.split('\n').filter((line) => line.includes('task-process.js'));
-  return tasksOnly.map((line) => Number.parseInt(line, 10));
+  const isWanted =
+    which === 'idle' ? /truecount task: idle/ : /task-process|truecount task: (?!idle)/;
+  const lines = children.split('\n').filter((line) => isWanted.test(line));
+  return lines.map((line) => Number.parseInt(line, 10));
 }
 
 function expectNoScratch(): void {
@@ -128,7 +133,7 @@ async function loadSessions(where = ''): Promise<number | null> {
   return rowCount;
 }
 
-describe('tasks in processes of their own', () => {
+describe('tasks in other processes', () => {
   test('count and load a generation that is what core counts; again, it is the same one', async () => {
     const stages = new Set<string>();
     const options = { ...quiet, onProgress: ({ stage }: { stage: string }) => stages.add(stage) };
@@ -169,6 +174,22 @@ describe('tasks in processes of their own', () => {
     expectNoScratch();
     const late = runner().aggregate(tasks[0]!, { ...quiet, signal: abort.signal });
     await expect(late).rejects.toThrow('changed my mind');
+  });
+
+  test('a process takes one task after another, until one of them fails', async () => {
+    const run = runner();
+    const used = new Set<number>();
+    const onProgress = (): void => taskProcesses().forEach((pid) => used.add(pid));
+    for (const task of [...tasks, ...tasks]) await run.aggregate(task, { ...quiet, onProgress });
+    expect(used.size).toBe(1);
+    const [pid] = used;
+    expect(taskProcesses('idle')).toContain(pid);
+    const missing = { ...tasks[0]!.files[0]!, key: 'no/such/file.parquet' };
+    const failing = run.aggregate({ ...tasks[0]!, files: [missing] }, { ...quiet, onProgress });
+    await expect(failing).rejects.toMatchObject({ code: 'lake_file_missing' });
+    expect([...taskProcesses(), ...taskProcesses('idle')]).not.toContain(pid);
+    await run.aggregate(tasks[0]!, { ...quiet, onProgress });
+    expect(used.size).toBe(2);
   });
 
   test('a process that dies is kernel_failed, with the signal', async () => {

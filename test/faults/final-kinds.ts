@@ -151,13 +151,13 @@ async function freezeTask(
   victim: WorkerProcess,
   replay: Replay,
 ): Promise<number[]> {
-  const before = new Set(taskProcessesOf(victim.pid));
+  const before = new Set(taskProcessesOf(victim.pid, 'busy'));
   const frozen = new Set<number>();
   const handle = world.recomputeOf(replay);
   await until(
     'a task runs, and the server knows of it',
     async () => {
-      for (const pid of taskProcessesOf(victim.pid)) {
+      for (const pid of taskProcessesOf(victim.pid, 'busy')) {
         if (before.has(pid) || frozen.has(pid)) continue;
         process.kill(pid, 'SIGSTOP');
         frozen.add(pid);

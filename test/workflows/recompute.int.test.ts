@@ -54,7 +54,7 @@ async function freezeTask(
   const pid = await until(
     'a task of the worker runs',
     () => {
-      const [found] = taskProcessesOf(worker.pid);
+      const [found] = taskProcessesOf(worker.pid, 'busy');
       if (found !== undefined) process.kill(found, 'SIGSTOP');
       return found;
     },

@@ -1,7 +1,11 @@
 import { readFileSync, readdirSync } from 'node:fs';
 
-/** The processes that a worker runs tasks of recomputes in, from /proc. */
-export function taskProcessesOf(workerPid: number): number[] {
+/**
+ * The processes that a worker runs tasks of recomputes in, from /proc: all of them, or those that are
+ * running a task now.
+ */
+export function taskProcessesOf(workerPid: number, which: 'all' | 'busy' = 'all'): number[] {
+  const isTask = which === 'all' ? /task-process|^truecount task: / : /^truecount task: (?!idle)/;
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
@@ -9,7 +13,7 @@ export function taskProcessesOf(workerPid: number): number[] {
       try {
         const parent = /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'));
         const command = readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8');
-        return Number(parent?.[1]) === workerPid && command.includes('task-process');
+        return Number(parent?.[1]) === workerPid && isTask.test(command);
       } catch {
         return false; // it has ended meanwhile
       }
