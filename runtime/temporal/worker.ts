@@ -5,7 +5,7 @@ import { createActivities, createTaskActivities } from '../../activities/create.
 import type { ActivityDeps } from '../../activities/deps.js';
 import { REPLAY_QUEUE, SETTLE_QUEUE, tasksOf } from '../../workflows/contract.js';
 import type { Config } from '../config.js';
-import { bundleWorkflows } from './bundle.js';
+import { workflowBundle } from './bundle.js';
 import { temporalAddress } from './client.js';
 
 /** Short activities of one queue at the same time; they mostly wait for Postgres. */
@@ -46,13 +46,13 @@ export async function createWorkers(
   };
   const workers: Worker[] = [];
   try {
-    const workflowBundle = await bundleWorkflows();
+    const bundle = await workflowBundle();
     for (const taskQueue of [SETTLE_QUEUE, REPLAY_QUEUE]) {
       workers.push(
         await Worker.create({
           ...common,
           taskQueue,
-          workflowBundle,
+          workflowBundle: bundle,
           activities: createActivities(deps),
           maxConcurrentActivityTaskExecutions: SHORT_ACTIVITIES,
           maxCachedWorkflows: CACHED_WORKFLOWS,

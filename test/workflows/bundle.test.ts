@@ -1,3 +1,4 @@
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import {
   bundleWorkflowCode,
@@ -6,6 +7,7 @@ import {
 } from '@temporalio/worker';
 import { beforeAll, expect, it } from 'vitest';
 import { packageFile } from '../../runtime/package-root.js';
+import { workflowBundle } from '../../runtime/temporal/bundle.js';
 
 const BYTES_MAX = 2_500_000;
 let bundle: WorkflowBundleWithSourceMap;
@@ -60,3 +62,16 @@ it('holds no Node module, and of the repository only workflows and core', () => 
 it('stays small', () => {
   expect(bundle.code.length).toBeLessThan(BYTES_MAX);
 });
+
+it('is made once, and again when it is not of these sources', async () => {
+  const { codePath } = (await workflowBundle()) as { codePath: string };
+  const made = statSync(codePath);
+  expect(await workflowBundle()).toEqual({ codePath });
+  expect(statSync(codePath).ino).toBe(made.ino);
+  const code = readFileSync(codePath, 'utf8');
+  // Workers of other tests may be reading it.
+  writeFileSync(`${codePath}.other`, code.replace(/^.*\n/, '// made of others\n'));
+  renameSync(`${codePath}.other`, codePath);
+  await workflowBundle();
+  expect(readFileSync(codePath, 'utf8')).toBe(code);
+}, 30_000);
