@@ -3,7 +3,11 @@ import { expect } from 'vitest';
 import { attemptsOf, entriesOf } from '../support/faults/final-checks.js';
 import { RECOVERY_MS } from '../support/faults/final-world.js';
 import type { FinalWorld, Replay } from '../support/faults/final-world.js';
-import { isAlive, taskProcessesOf } from '../support/faults/task-processes.js';
+import {
+  isAlive,
+  killIdleTaskProcesses,
+  taskProcessesOf,
+} from '../support/faults/task-processes.js';
 import { until } from '../support/until.js';
 import type { WorkerProcess } from '../workflows/support/rig.js';
 
@@ -42,6 +46,7 @@ const worker: Strike = {
     const plans = await Promise.all(queued.map((replay) => world.plan(replay)));
     await until('loads wait', () => gates.isReached('copied', copied.range.fromMs), soon);
     await until('loads wait', () => gates.isReached('loaded', loaded.range.fromMs), soon);
+    killIdleTaskProcesses(victim.pid);
     const task = await world.begin(1);
     const frozen = await freezeTask(world, victim, task);
 
