@@ -7,7 +7,7 @@ import { startArchive } from '../stream/archive/service.js';
 import type { Config } from './config.js';
 import { kafkaClientOptions, postgresPoolOptions } from './connections.js';
 import { assertKafkaAccepts, assertPostgresAccepts } from './first-contact.js';
-import { startMetricsServer } from './metrics-server.js';
+import { observed } from './observed-service.js';
 import type { RunningService } from './services.js';
 
 /** Puts the archiver together. */
@@ -17,39 +17,17 @@ export async function runArchive(config: Config, log: Logger): Promise<RunningSe
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const { connectionString = '' } = postgresPoolOptions(config);
-  const { brokers, ssl, sasl, clientId } = kafkaClientOptions(config);
   const service = await startArchive({
     ...config.archive,
     owner: `${hostname()}:${String(process.pid)}`,
     postgres: { connectionString },
     lake,
     workFolder: join(config.home, 'work'),
-    kafka: {
-      brokers,
-      ...(ssl === undefined ? {} : { ssl }),
-      ...(sasl === undefined ? {} : { sasl }),
-      ...(clientId === undefined ? {} : { clientId }),
-    },
+    kafka: kafkaClientOptions(config),
     topics: config.topics,
     sessionTimeoutMs: config.stream.sessionTimeoutMs,
     registry,
     log,
   });
-  let failure: string | undefined;
-  service.done.catch((error: unknown) => {
-    failure = String(error);
-  });
-  const metrics = await startMetricsServer({
-    ...config.metrics,
-    registry,
-    ready: () => failure ?? service.problem(),
-  });
-  return {
-    url: metrics.url,
-    done: service.done,
-    async stop() {
-      await service.stop();
-      await metrics.close();
-    },
-  };
+  return observed(service, config, registry);
 }

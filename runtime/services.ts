@@ -5,7 +5,7 @@ import type { Config } from './config.js';
 import { kafkaClientOptions, postgresPoolOptions } from './connections.js';
 import { configuredRuleSet, releaseMigrations } from './database.js';
 import { assertKafkaAccepts, assertPostgresAccepts } from './first-contact.js';
-import { startMetricsServer } from './metrics-server.js';
+import { observed } from './observed-service.js';
 
 /** A service that runs in this process. */
 export interface RunningService {
@@ -37,16 +37,10 @@ async function runStream(config: Config, log: Logger): Promise<RunningService> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const { connectionString = '' } = postgresPoolOptions(config);
-  const { brokers, ssl, sasl, clientId } = kafkaClientOptions(config);
   const service = startStream({
     owner: `${hostname()}:${String(process.pid)}`,
     postgres: { connectionString },
-    kafka: {
-      brokers,
-      ...(ssl === undefined ? {} : { ssl }),
-      ...(sasl === undefined ? {} : { sasl }),
-      ...(clientId === undefined ? {} : { clientId }),
-    },
+    kafka: kafkaClientOptions(config),
     groupId: config.groupId,
     topics: config.topics,
     ruleSet,
@@ -57,23 +51,7 @@ async function runStream(config: Config, log: Logger): Promise<RunningService> {
     registry,
     log,
   });
-  let failure: string | undefined;
-  service.done.catch((error: unknown) => {
-    failure = String(error);
-  });
-  const metrics = await startMetricsServer({
-    ...config.metrics,
-    registry,
-    ready: () => failure ?? service.problem(),
-  });
-  return {
-    url: metrics.url,
-    done: service.done,
-    async stop() {
-      await service.stop();
-      await metrics.close();
-    },
-  };
+  return observed(service, config, registry);
 }
 
 async function runApi(config: Config): Promise<RunningService> {

@@ -16,14 +16,12 @@ import { flushHead } from './flush-head.js';
 import { partitionKey } from '../core/position.js';
 import type { FetchedBatch, LogSource, LogSourceHandler, TopicPartition } from './log-source.js';
 import type { StreamMetrics } from './metrics.js';
-import { Mutex } from './mutex.js';
 import { observeFlush } from './observe.js';
 import type { StreamOptions } from './options.js';
 import { flushIsDue } from './pacing.js';
 import { PartitionState } from './partition-state.js';
+import { Turns } from './turns.js';
 
-/** How often a worker looks whether a flush is due although nothing arrives. */
-const TICK_MS = 100;
 /** How often partitions without new records renew their lease. */
 const REPORT_MS = 1_000;
 
@@ -36,12 +34,9 @@ export class StreamWorker implements LogSourceHandler {
   private readonly states = new Map<string, PartitionState>();
   private counter: Counter | null = null;
   private active: StoredRuleSet | null = null;
-  private readonly mutex = new Mutex();
+  private readonly turns = new Turns();
   private readonly database: Database;
   private readonly seeds = crypto.getRandomValues(new Int32Array(4));
-  private ticker: NodeJS.Timeout | null = null;
-  private tickWaits = false;
-  private fail: (error: unknown) => void = () => undefined;
   private lastFlushAtMs = performance.now();
   private lastFlushMs = 0;
   private lastReportAtMs = 0;
@@ -64,26 +59,8 @@ export class StreamWorker implements LogSourceHandler {
   }
 
   /** Counts until `stop`. Rejects on an error that trying again cannot mend. */
-  async run(): Promise<void> {
-    const failed = new Promise<never>((_, reject) => {
-      this.fail = reject;
-    });
-    this.ticker = setInterval(() => {
-      if (this.tickWaits) return;
-      this.tickWaits = true;
-      this.inTurn(async () => {
-        this.tickWaits = false;
-        await this.tick();
-      });
-    }, TICK_MS);
-    await Promise.race([this.source.run(this), failed]);
-  }
-
-  /** Does something that nobody waits for; its error ends `run`. */
-  private inTurn(work: () => Promise<void>): void {
-    this.mutex.run(work).catch((error: unknown) => {
-      this.fail(error);
-    });
+  run(): Promise<void> {
+    return this.turns.untilEnd(this.source.run(this), () => this.tick());
   }
 
   /** Why nothing can be flushed, if it has been so for some seconds. */
@@ -93,14 +70,14 @@ export class StreamWorker implements LogSourceHandler {
 
   /** A last flush, then leaves the group. */
   async stop(): Promise<void> {
-    if (this.ticker !== null) clearInterval(this.ticker);
+    this.turns.endTicks();
     await this.source.close();
-    await this.mutex.run(() => this.flush());
+    await this.turns.run(() => this.flush());
     this.database.close();
   }
 
   assigned(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>> {
-    return this.mutex.run(async () => {
+    return this.turns.run(async () => {
       const owned = new Set(partitions.map(partitionKey));
       for (const key of this.states.keys()) if (!owned.has(key)) this.states.delete(key);
       await this.database.run('taking partitions', (client) => this.take(client, partitions));
@@ -110,11 +87,11 @@ export class StreamWorker implements LogSourceHandler {
   }
 
   revoking(): Promise<void> {
-    return this.mutex.run(() => this.flush());
+    return this.turns.run(() => this.flush());
   }
 
   batch(batch: FetchedBatch): Promise<void> {
-    return this.mutex.run(async () => {
+    return this.turns.run(async () => {
       const state = this.states.get(partitionKey(batch));
       const { counter } = this;
       if (state === undefined || counter === null) return;
@@ -132,7 +109,7 @@ export class StreamWorker implements LogSourceHandler {
   }
 
   atEnd(tp: TopicPartition, offset: number, logStartOffset: number): void {
-    this.inTurn(() => {
+    this.turns.queue(() => {
       const state = this.states.get(partitionKey(tp));
       if (state === undefined) return Promise.resolve();
       if (logStartOffset > state.position) state.skipTo(logStartOffset, 'retention');

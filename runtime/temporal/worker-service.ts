@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import type { Config } from '../config.js';
 import { assertPostgresAccepts } from '../first-contact.js';
-import { startMetricsServer } from '../metrics-server.js';
+import { observed } from '../observed-service.js';
 import type { RunningService } from '../services.js';
 import { createTaskRunner } from '../task-runner.js';
 import { activityDeps } from './activity-deps.js';
@@ -16,21 +16,5 @@ export async function runWorker(config: Config, log: Logger): Promise<RunningSer
   const registry = await installSdkRuntime(log);
   collectDefaultMetrics({ register: registry });
   const service = startWorkerService({ config, deps, registry, log });
-  let failure: string | undefined;
-  service.done.catch((error: unknown) => {
-    failure = String(error);
-  });
-  const metrics = await startMetricsServer({
-    ...config.metrics,
-    registry,
-    ready: () => failure ?? service.problem(),
-  });
-  return {
-    url: metrics.url,
-    done: service.done,
-    async stop() {
-      await service.stop();
-      await metrics.close();
-    },
-  };
+  return observed(service, config, registry);
 }

@@ -7,7 +7,6 @@ import type { ArchiveOutcome } from '../../store/archive/flush.js';
 import { reportArchivePositions, takeArchivePartition } from '../../store/archive/progress.js';
 import { Database } from '../database.js';
 import type { FetchedBatch, LogSource, LogSourceHandler, TopicPartition } from '../log-source.js';
-import { Mutex } from '../mutex.js';
 import { writeFiles } from './files.js';
 import type { WrittenFiles } from './files.js';
 import { LakeAccess } from './lake-access.js';
@@ -16,9 +15,8 @@ import { FLUSH_SHARE } from './options.js';
 import type { ArchiveOptions } from './options.js';
 import { ArchivePartition } from './partition.js';
 import { ArchiveReader } from './reader.js';
+import { Turns } from '../turns.js';
 
-/** How often the archiver looks whether a commit is due although nothing arrives. */
-const TICK_MS = 100;
 /** How often it renews its lease and asks whether anybody waits for what is buffered. */
 const REPORT_MS = 1_000;
 
@@ -29,13 +27,10 @@ const REPORT_MS = 1_000;
  */
 export class ArchiveWorker implements LogSourceHandler {
   private readonly states = new Map<string, ArchivePartition>();
-  private readonly mutex = new Mutex();
+  private readonly turns = new Turns();
   private readonly database: Database;
   private readonly lake: LakeAccess;
   private readonly reader: ArchiveReader;
-  private ticker: NodeJS.Timeout | null = null;
-  private tickWaits = false;
-  private fail: (error: unknown) => void = () => undefined;
   private lastFlushAtMs = performance.now();
   private lastFlushMs = 0;
   private lastReportAtMs = 0;
@@ -83,26 +78,8 @@ export class ArchiveWorker implements LogSourceHandler {
   }
 
   /** Archives until `stop`. Rejects on an error that trying again cannot mend. */
-  async run(): Promise<void> {
-    const failed = new Promise<never>((_, reject) => {
-      this.fail = reject;
-    });
-    this.ticker = setInterval(() => {
-      if (this.tickWaits) return;
-      this.tickWaits = true;
-      this.inTurn(async () => {
-        this.tickWaits = false;
-        await this.tick();
-      });
-    }, TICK_MS);
-    await Promise.race([this.source.run(this), failed]);
-  }
-
-  /** Does something that nobody waits for; its error ends `run`. */
-  private inTurn(work: () => Promise<void>): void {
-    this.mutex.run(work).catch((error: unknown) => {
-      this.fail(error);
-    });
+  run(): Promise<void> {
+    return this.turns.untilEnd(this.source.run(this), () => this.tick());
   }
 
   /** Why nothing can be archived, if it has been so for some seconds. */
@@ -112,15 +89,15 @@ export class ArchiveWorker implements LogSourceHandler {
 
   /** A last commit, then leaves the group. */
   async stop(): Promise<void> {
-    if (this.ticker !== null) clearInterval(this.ticker);
+    this.turns.endTicks();
     await this.source.close();
-    await this.mutex.run(() => this.flush());
+    await this.turns.run(() => this.flush());
     this.database.close();
     this.writer.close();
   }
 
   assigned(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>> {
-    return this.mutex.run(async () => {
+    return this.turns.run(async () => {
       const owned = new Set(partitions.map(partitionKey));
       for (const key of this.states.keys()) if (!owned.has(key)) this.states.delete(key);
       await this.database.run('taking partitions', (client) => this.take(client, partitions));
@@ -151,11 +128,11 @@ export class ArchiveWorker implements LogSourceHandler {
   }
 
   revoking(): Promise<void> {
-    return this.mutex.run(() => this.flush());
+    return this.turns.run(() => this.flush());
   }
 
   batch(batch: FetchedBatch): Promise<void> {
-    return this.mutex.run(async () => {
+    return this.turns.run(async () => {
       const state = this.states.get(partitionKey(batch));
       if (state === undefined || !this.continues(state, batch)) return;
       do {
@@ -170,7 +147,7 @@ export class ArchiveWorker implements LogSourceHandler {
   }
 
   atEnd(tp: TopicPartition, offset: number, logStartOffset: number): void {
-    this.inTurn(() => {
+    this.turns.queue(() => {
       const state = this.states.get(partitionKey(tp));
       if (state === undefined) return Promise.resolve();
       state.skipTo(logStartOffset, 'retention');
