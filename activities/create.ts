@@ -14,6 +14,7 @@ import { lookAtHoursActivity } from './look-at-hours.js';
 import { planTasksActivity } from './plan-tasks.js';
 import { publishActivity } from './publish.js';
 import { reconcileHourActivity } from './reconcile-hour.js';
+import { recordFailuresActivity } from './record-failures.js';
 import { resolveInputsActivity } from './resolve-inputs.js';
 import { removeScratchActivity, sweepActivity } from './sweep.js';
 
@@ -32,6 +33,7 @@ export function createActivities(deps: ActivityDeps): Activities {
     hashPlan: hashPlanActivity(),
     publish: publishActivity(deps),
     dueWork: dueWorkActivity(deps),
+    recordFailures: recordFailuresActivity(deps),
     removeScratch: removeScratchActivity(deps),
     sweep: sweepActivity(deps),
   });

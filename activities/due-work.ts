@@ -4,7 +4,7 @@ import type { Activities } from '../workflows/activity-contract.js';
 import { hourMsOf } from '../workflows/input.js';
 import type { ActivityDeps } from './deps.js';
 
-/** Hours that are due, oldest first, as many as one settlement may take. */
+/** Hours that are due, as many as one settlement may take. */
 export function dueWorkActivity({ session, settle }: ActivityDeps): Activities['dueWork'] {
   const { lateAfterMs, hoursMax } = settle;
   return ({ from, to }) =>

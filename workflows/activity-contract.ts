@@ -2,6 +2,7 @@ import type {
   CutChoice,
   CutEntryText,
   CutHourResult,
+  FailedHour,
   HourText,
   PublishRangeInput,
   PublishRangeResult,
@@ -38,6 +39,8 @@ export interface Activities {
   publish(input: PublishStep): Promise<PublishRangeResult>;
   /** Hours that are due. */
   dueWork(range: { readonly from?: HourText; readonly to?: HourText }): Promise<DueHours>;
+  /** Writes which hours of a settlement failed, and forgets the failures of those that came through. */
+  recordFailures(input: SettledHours): Promise<void>;
   /** Removes the scratch objects of the run that asks, whichever attempt left them. */
   removeScratch(): Promise<void>;
   /** Removes what terminated runs left, and the cells of generations past their retention. */
@@ -138,6 +141,13 @@ export interface DueHours {
   readonly toExamine: readonly HourText[];
   /** How many more wait for a person's decision. */
   readonly waiting: number;
+}
+
+/** How a settlement ended for the hours that it had in work. */
+export interface SettledHours {
+  readonly failed: readonly FailedHour[];
+  /** Published, confirmed, or held for a person. */
+  readonly done: readonly HourText[];
 }
 
 export interface SweepResult {

@@ -154,12 +154,18 @@ export interface SettleInput {
   readonly to?: HourText;
 }
 
+export interface FailedHour {
+  readonly hour: HourText;
+  /** Closed code and words: `lake_file_missing: …`. */
+  readonly error: string;
+}
+
 export interface SettleResult {
   readonly cut: number;
   readonly published: number;
   readonly confirmed: number;
   readonly held: number;
-  readonly failed: readonly { readonly hour: HourText; readonly error: string }[];
+  readonly failed: readonly FailedHour[];
   readonly publication: number | null;
 }
 

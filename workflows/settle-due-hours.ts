@@ -2,7 +2,14 @@ import { isCancellation, log } from '@temporalio/workflow';
 import type { DueHours } from './activity-contract.js';
 import { checked } from './checked.js';
 import { compareHour } from './compare-hour.js';
-import type { CutChoice, HourText, PublishHour, SettleInput, SettleResult } from './contract.js';
+import type {
+  CutChoice,
+  FailedHour,
+  HourText,
+  PublishHour,
+  SettleInput,
+  SettleResult,
+} from './contract.js';
 import { decide } from './decide.js';
 import type { ComparedHour } from './decide.js';
 import { described } from './failures.js';
@@ -32,13 +39,14 @@ interface Tally {
   confirmed: number;
   held: number;
   publication: number | null;
-  readonly failed: { hour: HourText; error: string }[];
+  readonly failed: FailedHour[];
 }
 
 /**
  * Makes final what is due: cuts hours whose time has come, recomputes them, compares, and publishes
  * what policy lets through; looks again at final hours with late clicks. An hour that fails is named
- * in the result and holds up no other; the next run takes it up again.
+ * in the result, and in Postgres, and holds up no other; the next run with room for it takes it up
+ * again.
  */
 export async function settleDueHours(input: SettleInput = {}): Promise<SettleResult> {
   const range = checked(input, checkSettle);
@@ -59,6 +67,7 @@ export async function settleDueHours(input: SettleInput = {}): Promise<SettleRes
     await run.untilResumed();
     run.show({ stage: 'publish' });
     await publishAll(compared, tally);
+    await recordFailures(due, tally);
     run.show({ stage: 'sweep' });
     await sweep();
     return tally;
@@ -177,6 +186,15 @@ async function attempt(tally: Tally, hour: HourText, work: () => Promise<void>):
     const { type, message } = described(error);
     tally.failed.push({ hour, error: `${type}: ${message}` });
   }
+}
+
+/** Where those who look find them, and the next settlement, which takes other hours first. */
+async function recordFailures(due: DueHours, { failed }: Tally): Promise<void> {
+  const bad = new Set(failed.map(({ hour }) => hour));
+  const all = [...due.toCut, ...due.toRecompute, ...due.toExamine];
+  const done = all.filter((hour) => !bad.has(hour));
+  const options = { summary: `${String(bad.size)} of ${String(all.length)} hours failed` };
+  await short.recordFailures.executeWithOptions(options, [{ failed, done }]);
 }
 
 async function sweep(): Promise<void> {

@@ -42,3 +42,30 @@ return (select f.committed_at from flushes f
 create function loss_concerns(noted_at timestamptz, of_hour timestamptz) returns boolean
 language sql immutable parallel safe
 return noted_at >= of_hour - interval '10 minutes';
+
+-- Hours whose last settlement failed, and why: for those who look, and so that the next settlement
+-- takes other hours first. At its end a settlement writes those that failed, and takes away those that
+-- came through and those for which nothing is left to do.
+create table hour_failures (
+  hour        timestamptz primary key references hours,
+  since       timestamptz not null,                 -- when it failed first, by Temporal's clock …
+  failed_at   timestamptz not null,                 -- … and last; both are ends of settlements
+  times       integer not null check (times > 0),   -- settlements that it failed in, one after another
+  error       text not null,                        -- closed code and words of the last failure
+  workflow_id text not null,                        -- the settlement that it failed in last
+  run_id      text not null,
+  check (since <= failed_at)
+);
+
+-- Whether automation has nothing to do for an hour: a person's hold keeps it off, or the hour serves and
+-- no late click waits.
+create function nothing_to_settle(of_hour timestamptz) returns boolean
+language sql stable
+return exists (select from hour_holds x where x.hour = of_hour and x.released is null)
+    or exists (
+      select from ledger_head head
+       cross join lateral served_pointer(of_hour, head.publication) p
+       where not exists (
+         select from late_clicks l
+          where l.hour = of_hour
+            and is_late_pending(p.generation, head.publication, l.slot, l.log_offset)));

@@ -4,13 +4,17 @@ import type { TimeRange } from '../../core/range.js';
 export interface DueOptions {
   /** How long late clicks of a final hour wait before it is looked at again. */
   readonly lateAfterMs: number;
-  /** Hours in each list at most; the oldest come first. */
+  /** Hours in each list at most. */
   readonly hoursMax: number;
   /** Only hours in it; default: all. */
   readonly range?: TimeRange;
 }
 
-/** Hours that automation has something to do for, ascending. An hour is in one list at most. */
+/**
+ * Hours that automation has something to do for; an hour is in one list at most. In each list, hours
+ * whose last settlement did not fail come first, the oldest first; then those that failed, the least
+ * recently failed first. So hours that fail for ever keep no other out, and each has its turn.
+ */
 export interface DueWork {
   /** Not cut, and due to be. */
   readonly toCut: readonly number[];
@@ -76,12 +80,18 @@ const SQL = `
     union all select 'toRecompute', hour from live
     union all select 'toExamine', hour from late
   ), sorted as (
-    select case when list <> 'toCut' and ${WAITS} then 'waiting' else list end as list, hour from work w
+    select case when list <> 'toCut' and ${WAITS} then 'waiting' else list end as list, hour,
+           (select f.failed_at from hour_failures f where f.hour = w.hour) as failed_at
+      from work w
   )
   select list, hour
-    from (select list, hour, row_number() over (partition by list order by hour) as n from sorted) s
+    from (
+      select list, hour,
+             row_number() over (partition by list order by failed_at nulls first, hour) as n
+        from sorted
+    ) s
    where n <= $4
-   order by hour`;
+   order by n`;
 
 /** What is due now. One statement, so one moment. */
 export async function dueWork(
