@@ -6,6 +6,7 @@ import {
   readHours,
   type CutEntry,
   type HourAnswer,
+  type HourFailure,
   type ServedGeneration,
 } from '../../store/read/hours.js';
 import { PublicationSchema, StateSchema, TimeSchema } from '../schemas.js';
@@ -33,6 +34,15 @@ const ServedDocument = Type.Object({
   cut: CutDocument,
 });
 
+const FailureDocument = Type.Object({
+  since: TimeSchema,
+  last: TimeSchema,
+  times: Type.Integer({ minimum: 1, description: 'settlements in which it failed since' }),
+  error: Type.String({ description: 'of the last one: a closed code, and words' }),
+  workflow_id: Type.String(),
+  run_id: Type.String(),
+});
+
 const HourDocument = Type.Object({
   hour: TimeSchema,
   state: StateSchema,
@@ -52,6 +62,9 @@ const HourDocument = Type.Object({
   due: Type.Boolean({ description: 'not cut, and ready to be' }),
   causes: Type.Array(Type.Object({ cause: Type.String(), detail: Type.String() }), {
     description: 'named causes for which the live count may differ from the exact one',
+  }),
+  failure: Type.Union([FailureDocument, Type.Null()], {
+    description: 'why settlements do not get it done; null: it is done, or none has failed',
   }),
 });
 
@@ -103,12 +116,19 @@ function toDocument(hour: HourAnswer): Static<typeof HourDocument> {
     late_waiting: hour.lateWaiting,
     due: hour.due,
     causes: [...hour.causes],
+    failure: hour.failure === null ? null : failureOf(hour.failure),
   };
 }
 
 function servedOf(served: ServedGeneration): Static<typeof ServedDocument> {
   const { generation, ruleSet, checksum, publication, cut } = served;
   return { generation, rule_set: ruleSet, checksum, publication, cut: cutOf(cut) };
+}
+
+function failureOf(failure: HourFailure): Static<typeof FailureDocument> {
+  const { sinceMs, lastMs, times, error, workflowId, runId } = failure;
+  const [since, last] = [formatTime(sinceMs), formatTime(lastMs)];
+  return { since, last, times, error, workflow_id: workflowId, run_id: runId };
 }
 
 function cutOf(cut: readonly CutEntry[]): Static<typeof CutDocument> {

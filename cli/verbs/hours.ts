@@ -57,13 +57,19 @@ function cutShown(hour: Answer['hours'][number]) {
   return hour.served?.cut ?? hour.cut;
 }
 
-/** A hold; and while the live count is shown, why it may differ from the exact one. */
-function remarksOn({ held, served, causes }: Answer['hours'][number]): string {
+/** A hold; why it is not done; and while the live count is shown, why it may differ from the exact one. */
+function remarksOn({ held, failure, served, causes }: Answer['hours'][number]): string {
   const shown = served === null ? causes : [];
   return [
     ...(held === null ? [] : [printable(`held: ${held}`)]),
+    ...(failure === null ? [] : [failed(failure)]),
     ...shown.map(({ cause, detail }) => printable(`${cause}: ${detail}`)),
   ].join('; ');
+}
+
+function failed({ since, times, error }: NonNullable<Answer['hours'][number]['failure']>): string {
+  const often = times === 1 ? `failed at ${since}` : `failed ${String(times)} times since ${since}`;
+  return printable(`${often}: ${error}`);
 }
 
 function cutOf(hour: Answer['hours'][number], severalTopics: boolean): string {

@@ -29,6 +29,20 @@ export interface HourAnswer {
   readonly due: boolean;
   /** Named causes for which the live count may differ from the exact one. */
   readonly causes: readonly { readonly cause: string; readonly detail: string }[];
+  /** Why the settlements since then did not get it done; null: it is done, or none has failed. */
+  readonly failure: HourFailure | null;
+}
+
+export interface HourFailure {
+  /** When it failed first, epoch ms; it has not come through since. */
+  readonly sinceMs: number;
+  readonly lastMs: number;
+  readonly times: number;
+  /** Closed code and words of the last failure. */
+  readonly error: string;
+  /** The settlement that it failed in last. */
+  readonly workflowId: string;
+  readonly runId: string;
 }
 
 export interface ServedGeneration {
@@ -81,11 +95,13 @@ const SQL = `
              and is_late_pending(p.generation, mark.as_of, l.slot, l.log_offset)) as late_waiting,
          (select coalesce(json_agg(json_build_object('cause', x.cause, 'detail', x.detail)
                     order by x.cause, x.slot), '[]')
-            from hour_causes x where x.hour = h.hour) as causes
+            from hour_causes x where x.hour = h.hour) as causes,
+         f.since, f.failed_at, f.times, f.error, f.workflow_id, f.run_id
     from mark
     left join asked h on true
     left join lateral served_pointer(h.hour, mark.as_of) p on true
     left join generations g on g.id = p.generation
+    left join hour_failures f on f.hour = h.hour and not nothing_to_settle(f.hour)
    order by h.hour`;
 
 function cutJson(cut: string): string {
@@ -112,6 +128,12 @@ interface Row {
   held: string | null;
   late_waiting: string;
   causes: { cause: string; detail: string }[];
+  since: Date | null;
+  failed_at: Date;
+  times: number;
+  error: string;
+  workflow_id: string;
+  run_id: string;
 }
 
 /**
@@ -151,6 +173,18 @@ function toHour(row: Row, hour: Date): HourAnswer {
     lateWaiting: exactNumber(row.late_waiting),
     due: row.due,
     causes: row.causes,
+    failure: row.since === null ? null : toFailure(row, row.since),
+  };
+}
+
+function toFailure(row: Row, since: Date): HourFailure {
+  return {
+    sinceMs: since.getTime(),
+    lastMs: row.failed_at.getTime(),
+    times: row.times,
+    error: row.error,
+    workflowId: row.workflow_id,
+    runId: row.run_id,
   };
 }
 

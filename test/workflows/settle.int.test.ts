@@ -1,8 +1,12 @@
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { formatTime } from '../../core/range.js';
 import { HOUR_MS } from '../../core/time.js';
 import type { SettleResult } from '../../workflows/contract.js';
 import { SETTLE_START } from '../../workflows/start-options.js';
+import { untilArchived } from '../support/archive.js';
+import { truecount } from '../support/command-line.js';
 import { kafkaBrokers } from '../support/stack.js';
 import { cellDifferences, liveCells, untilCounted, type Cells } from '../support/stream.js';
 import { until } from '../support/until.js';
@@ -23,12 +27,23 @@ afterAll(async () => {
   await rig?.close();
 });
 
-async function settle(scenario: string): Promise<SettleResult> {
+/** @param scenario under which its history is kept */
+async function settle(scenario?: string): Promise<SettleResult> {
   const { workflowType, ...options } = SETTLE_START;
   const handle = await rig.client.workflow.start(workflowType, { ...options, args: [{}] });
   const result = (await handle.result()) as SettleResult;
-  await recordHistory('settleDueHours', scenario, handle);
+  if (scenario !== undefined) await recordHistory('settleDueHours', scenario, handle);
   return result;
+}
+
+/** What `truecount hours` tells of the last hour, to programs and to people. */
+async function told(hourMs: number): Promise<{ document: unknown; line: string }> {
+  const range = ['--from', formatTime(hourMs), '--to', formatTime(hourMs + HOUR_MS)];
+  const env = { TRUECOUNT_POSTGRES_URL: rig.database.url, TRUECOUNT_HOME: rig.folder };
+  const json = await truecount(['hours', ...range, '--json'], env);
+  const text = await truecount(['hours', ...range], env);
+  const { hours } = JSON.parse(json.stdout) as { hours: unknown[] };
+  return { document: hours[0], line: text.stdout.trim().split('\n').at(-1)! };
 }
 
 async function servedCells(): Promise<Cells> {
@@ -88,3 +103,37 @@ it('confirms a final hour to which only retries came', async () => {
   );
   expect(confirmed.rows[0]!.body).toContain(formatTime(FIRST_MS + HOUR_MS));
 }, 60_000);
+
+it('tells why an hour is not final, and forgets it when it is', async () => {
+  const hourMs = FIRST_MS + HOURS * HOUR_MS;
+  await rig.produce(clicksOf(hourMs, CLICKS));
+  await untilCounted(rig.pool, kafkaBrokers(), rig.topic);
+  await untilArchived(rig.pool, kafkaBrokers(), rig.topic);
+  const { rows: files } = await rig.pool.query<{ key: string }>(
+    'select key from lake_files join lake_file_hours on file = id where hour = $1 order by id',
+    [new Date(hourMs)],
+  );
+  const lost = join(rig.config.lakeUrl, files[0]!.key);
+  await rename(lost, `${lost}.away`);
+
+  const first = await settle('lost-file');
+  const error = first.failed[0]?.error ?? '';
+  expect(first).toMatchObject({ cut: 1, published: 0, failed: [{ hour: formatTime(hourMs) }] });
+  expect(error).toMatch(/^lake_file_missing: /);
+  expect(error).toContain(files[0]!.key);
+  const once = await told(hourMs);
+  expect(once.document).toMatchObject({ revision: 0, failure: { times: 1, error } });
+  expect(once.line).toContain(error);
+
+  expect(await settle()).toMatchObject({ cut: 0, failed: [{ error }] });
+  expect(await told(hourMs)).toMatchObject({
+    document: { revision: 0, failure: { times: 2, error } },
+    line: expect.stringMatching(/failed 2 times since .+: lake_file_missing: /) as string,
+  });
+
+  await rename(`${lost}.away`, lost);
+  expect(await settle()).toMatchObject({ published: 1, failed: [] });
+  const restored = await told(hourMs);
+  expect(restored.document).toMatchObject({ revision: 1, state: 'final', failure: null });
+  expect(restored.line).not.toContain('failed');
+}, 120_000);
