@@ -73,5 +73,9 @@ it('is made once, and again when it is not of these sources', async () => {
   writeFileSync(`${codePath}.other`, code.replace(/^.*\n/, '// made of others\n'));
   renameSync(`${codePath}.other`, codePath);
   await workflowBundle();
-  expect(readFileSync(codePath, 'utf8')).toBe(code);
+  expect(firstLine(readFileSync(codePath, 'utf8'))).toBe(firstLine(code));
 }, 30_000);
+
+function firstLine(text: string): string {
+  return text.slice(0, text.indexOf('\n'));
+}
