@@ -1,6 +1,7 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  CancelledFailure,
   ChildWorkflowFailure,
   isCancellation,
   TimeoutFailure,
@@ -30,12 +31,16 @@ export function refuse(code: ErrorCode, message: string, hint?: string): Applica
 
 /**
  * The failure that ends a run: an activity's or child's own failure comes out on top, so that its
- * type is one of the closed codes. Cancellations and defects stay as they are.
+ * type is one of the closed codes. Cancellations and defects stay as they are. An attempt that failed
+ * or fell silent after the run was cancelled is not tried again: that is the cancellation, too.
  */
 export function endingFailure(error: unknown): unknown {
   if (error instanceof TruecountError) return refusal(error);
   if (isCancellation(error)) return error;
   if (!(error instanceof ActivityFailure || error instanceof ChildWorkflowFailure)) return error;
+  if (error.retryState === 'CANCEL_REQUESTED') {
+    return new CancelledFailure(`cancelled: ${described(error).message}`, [], error);
+  }
   const { type, message } = described(error);
   const details = rootCause(error);
   return ApplicationFailure.create({

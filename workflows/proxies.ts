@@ -1,4 +1,4 @@
-import { proxyActivities, workflowInfo } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { ActivityInterfaceFor } from '@temporalio/workflow';
 import type { Activities, TaskActivities } from './activity-contract.js';
 import { tasksOf } from './contract.js';
@@ -16,6 +16,13 @@ const PASSING = {
 /** Signs of life come every second from a task and every 4 s from the rest. */
 const HEARTBEAT = '15s';
 
+/**
+ * A cancelled run waits until what it has begun has ended: else a task would go on without it, and
+ * leave behind what the run has just tidied up. The SDK's default is not to wait, whatever its
+ * documentation says (1.24.0).
+ */
+const UNTIL_ENDED = { cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED };
+
 /** Short questions and steps in Postgres: the work of a worker that died is taken up soon. */
 export const short = proxyActivities<Activities>({
   startToCloseTimeout: '20s',
@@ -29,6 +36,7 @@ export const long = proxyActivities<Activities>({
   heartbeatTimeout: HEARTBEAT,
   scheduleToCloseTimeout: '1h',
   retry: PASSING,
+  ...UNTIL_ENDED,
 });
 
 /** Heavy tasks, on the queue whose workers take only as many as they have room for. */
@@ -39,6 +47,7 @@ export function heavy(): ActivityInterfaceFor<TaskActivities> {
     heartbeatTimeout: HEARTBEAT,
     scheduleToCloseTimeout: '12h',
     retry: PASSING,
+    ...UNTIL_ENDED,
   });
 }
 

@@ -135,9 +135,10 @@ export async function running<T>(
     return result;
   } catch (error) {
     if (isContinueAsNew(error)) throw error;
-    const value = isCancellation(error) ? 'cancelled' : 'failed';
+    const ending = endingFailure(error);
+    const value = isCancellation(ending) ? 'cancelled' : 'failed';
     upsertSearchAttributes([{ key: OUTCOME, value }]);
-    throw endingFailure(error);
+    throw ending;
   } finally {
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   }
