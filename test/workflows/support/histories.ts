@@ -24,7 +24,7 @@ export async function recordHistory(
   writeFileSync(file, `${JSON.stringify(withoutMachine(JSON.parse(text)))}\n`);
 }
 
-/** Names of machines and paths say nothing about a run. */
+/** Names of machines and paths say nothing about a run. Sticky queues are named after a worker. */
 function withoutMachine(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutMachine);
   if (typeof value !== 'object' || value === null) return value;
@@ -32,7 +32,7 @@ function withoutMachine(value: unknown): unknown {
     Object.entries(value)
       .filter(([name]) => name !== 'stackTrace')
       .map(([name, inner]) => {
-        const named = name === 'identity' && typeof inner === 'string';
+        const named = ['identity', 'name'].includes(name) && typeof inner === 'string';
         return [name, named ? inner.replace(/@.*$/, '@host') : withoutMachine(inner)];
       }),
   );
