@@ -1,13 +1,12 @@
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { formatTime } from '../../core/range.js';
 import { HOUR_MS } from '../../core/time.js';
 import type { CutHourResult, RecomputeHourResult } from '../../workflows/contract.js';
 import { cutHourStart, recomputeHourStart } from '../../workflows/start-options.js';
-import { taskProcessesOf } from '../support/faults/task-processes.js';
 import { skipUnless } from '../support/skip-unless.js';
-import { until } from '../support/until.js';
+import { freezeTask } from './support/freeze-task.js';
 import { recordHistory } from './support/histories.js';
-import { Rig, clicksOf, type WorkerProcess } from './support/rig.js';
+import { Rig, clicksOf } from './support/rig.js';
 
 // Recomputes of the same hours, again and again, with more and more workers, of which one is killed
 // in the middle: each must give the checksum of the first (I5, I9).
@@ -42,39 +41,6 @@ async function resultsOf(
   handles: Awaited<ReturnType<typeof startAll>>,
 ): Promise<RecomputeHourResult[]> {
   return (await Promise.all(handles.map((handle) => handle.result()))) as RecomputeHourResult[];
-}
-
-const TASKS = ['aggregateTask', 'loadGeneration'];
-
-/** Freezes a task of the worker in the middle, and sees that the server knows it to be running. */
-async function freezeTask(
-  worker: WorkerProcess,
-  handles: Awaited<ReturnType<typeof startAll>>,
-): Promise<number> {
-  const pid = await until(
-    'a task of the worker runs',
-    () => {
-      const [found] = taskProcessesOf(worker.pid, 'busy');
-      if (found !== undefined) process.kill(found, 'SIGSTOP');
-      return found;
-    },
-    { everyMs: 5, deadlineMs: 60_000 },
-  );
-  onTestFinished(() => {
-    if (taskProcessesOf(worker.pid).includes(pid)) process.kill(pid, 'SIGKILL');
-  });
-  await until('the server knows of it', async () => {
-    const described = await Promise.all(handles.map((handle) => handle.describe()));
-    return described
-      .flatMap(({ raw }) => raw.pendingActivities ?? [])
-      .some(
-        (activity) =>
-          TASKS.includes(activity.activityType?.name ?? '') &&
-          activity.lastWorkerIdentity?.endsWith(worker.identitySuffix) === true &&
-          Number(activity.state) === 2, // PENDING_ACTIVITY_STATE_STARTED
-      );
-  });
-  return pid;
 }
 
 it('cuts hours at the line where the log ended, and counts them anew', async () => {

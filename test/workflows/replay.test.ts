@@ -212,10 +212,14 @@ describe('by hand', () => {
 describe('recorded', () => {
   const histories = recordedHistories();
 
-  it('has one whose worker was killed in the middle, and one of each long workflow', () => {
+  it('has one of every workflow, and those of runs that were disturbed', async () => {
+    const recorded = new Set(histories.map(({ type }) => type));
+    expect(recorded).toEqual(new Set(Object.keys(await import('../../workflows/all.js'))));
     const names = histories.map(({ type, scenario }) => `${type}/${scenario}`);
     expect(names).toEqual(
       expect.arrayContaining([
+        'publishRange/lost',
+        'recomputeHour/cancelled',
         'recomputeHour/worker-killed',
         'replayRange/approved',
         'settleDueHours/settled',
