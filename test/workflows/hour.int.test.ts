@@ -225,7 +225,7 @@ itOnLinux(
       const { events } = await handle.fetchHistory();
       return events?.some((event) => event.activityTaskCancelRequestedEventAttributes);
     });
-    process.kill(task, 'SIGCONT');
+    if (isAlive(task)) process.kill(task, 'SIGCONT');
     await until('it has ended', () => !taskProcessesOf(worker.pid, 'busy').includes(task));
     await expectCancelled(handle);
     await expectNothingLoaded(GOING_ON);
