@@ -67,5 +67,6 @@ function failing<T extends { readonly [name in keyof T]: Verb }>(verbs: T): T {
 
 function abortedBy({ cancellationSignal, cancellationDetails }: Context): Aborted {
   if (!cancellationSignal.aborted) return null;
-  return cancellationDetails?.cancelRequested === true ? 'cancelled' : 'stopped';
+  if (cancellationDetails?.cancelRequested === true) return 'cancelled';
+  return cancellationDetails?.timedOut === true ? 'silent' : 'stopped';
 }

@@ -16,8 +16,8 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** A kernel that dies this often on one task will die again: it lacks memory, or has a defect. */
 export const KERNEL_ATTEMPTS = 4;
 
-/** Whether the activity was told to end: by its workflow, or because its worker stops. */
-export type Aborted = 'cancelled' | 'stopped' | null;
+/** Why the activity was told to end: by its workflow, for its silence, or since its worker stops. */
+export type Aborted = 'cancelled' | 'silent' | 'stopped' | null;
 
 /**
  * What an activity's error becomes, in one place: its type is one of the closed codes, and whether it
@@ -27,8 +27,9 @@ export function asFailure(error: unknown, attempt: number, aborted: Aborted): Er
   if (aborted === 'cancelled') {
     return new CancelledFailure('the activity was cancelled', [], asError(error));
   }
-  if (aborted === 'stopped') {
-    return ApplicationFailure.retryable('its worker stopped', 'component_unavailable');
+  if (aborted !== null) {
+    const why = aborted === 'silent' ? 'it gave no sign of life' : 'its worker stopped';
+    return ApplicationFailure.retryable(why, 'component_unavailable');
   }
   if (error instanceof ApplicationFailure) return error;
   const ours = asTruecountError(error);

@@ -55,5 +55,7 @@ describe('asFailure', () => {
   it('tells a cancellation by the workflow from a worker that stops', () => {
     expect(asFailure(new Error('aborted'), 1, 'cancelled')).toBeInstanceOf(CancelledFailure);
     expect(asFailure(new Error('aborted'), 1, 'stopped')).toMatchObject({ nonRetryable: false });
+    const silent = asFailure(new Error('aborted'), 1, 'silent');
+    expect(silent).toMatchObject({ nonRetryable: false, message: 'it gave no sign of life' });
   });
 });
