@@ -35,7 +35,8 @@ type Replay = ReturnType<typeof checkReplay>;
 /**
  * The whole way of a range: cut what is not cut, recompute each hour (a child workflow each, in a
  * sliding window), compare, and publish all that changed at once; hours that come out the same are
- * confirmed. An hour that serves what was made of the same inputs stays as it is, unread. With `needsApproval` a person sees the plan before that. One failing hour ends it, and
+ * confirmed. An hour that serves what was made of the same inputs stays as it is, unread. With
+ * `needsApproval` a person sees the plan before anything is published. One failing hour ends it, and
  * nothing is published.
  * @param carried for continuing runs only
  */
@@ -149,14 +150,15 @@ async function publishAll(
     planLines(compared),
   ]);
   let { actor } = replay;
-  const wished = decide(compared, true);
-  if (replay.needsApproval && wished.publish.length > 0) {
+  // Nobody is asked about confirmations, and then nobody has approved anything.
+  const asks = replay.needsApproval && decide(compared, true).publish.length > 0;
+  if (asks) {
     const by = await approval.of(planHash, replay.approvalTimeoutMs, run);
     if (by !== 'unknown') actor = by;
   }
   await run.untilResumed();
   run.show({ stage: 'publish' });
-  const { publish, confirm, held } = decide(compared, replay.needsApproval);
+  const { publish, confirm, held } = decide(compared, asks);
   // A replay on a schedule is automation: it leaves held hours alone.
   const automatic = trigger() === 'schedule';
   const request = { actor, reason: replay.reason, automatic };
