@@ -28,7 +28,7 @@ export function resolveInputsActivity({ session }: ActivityDeps): Activities['re
       const cut = normalCut(await chosenCut(client, hour, standing, choice));
       const found = reuse ? await loadedGeneration(client, { hourMs, ruleSet, cut }) : null;
       const existing = found === null ? null : asLoadResult(found);
-      return { inputs: { hour, ruleSet, cut }, existing };
+      return { inputs: { hour, ruleSet, cut }, existing, revision: standing.revision };
     });
 }
 

@@ -102,22 +102,34 @@ export function reconcileHours(facts: PlanFacts, candidates: readonly Candidate[
 
 /**
  * A publication of what was compared last. What is held, or was put on hold by the comparison, is
- * published only with `release`; else it is refused, not left out: `refused` names those hours.
+ * published only with `release`; else it is refused, not left out: `refused` names those hours. So
+ * does `overtaken` those that somebody has published since they were compared.
  */
 export function publishHours(
   facts: PlanFacts,
   candidates: readonly Candidate[],
   release: boolean,
-): { readonly hours: PlannedHour[]; readonly refused: string[] } {
+): {
+  readonly hours: PlannedHour[];
+  readonly refused: readonly string[];
+  readonly overtaken: readonly string[];
+} {
   const refused: string[] = [];
+  const overtaken: string[] = [];
   const hours = withCandidates(facts, candidates, (hour, candidate) => {
     if (candidate === undefined)
       return { steps: [], note: 'nothing compared: truecount reconcile' };
     const served = hour.standing?.served ?? null;
     if (served?.id === candidate.generation) return { steps: [], note: 'serves already' };
     if (candidate.collected) return { steps: [], note: 'collected: truecount recompute' };
-    if (served?.checksum === candidate.checksum) {
-      return { steps: [], note: 'the same cells as what serves' };
+    if (served?.checksum === candidate.checksum && served.ruleSet === candidate.ruleSet) {
+      return { steps: [], note: 'the same cells by the same rules as what serves' };
+    }
+    const comparedAt = candidate.reconciliation?.revision;
+    if (comparedAt !== hour.revision) {
+      overtaken.push(hour.hour);
+      const note = `compared with revision ${String(comparedAt)}: truecount reconcile`;
+      return { steps: ['publish'], note };
     }
     const onHold = candidate.reconciliation?.decision === 'hold';
     if (hour.held || onHold) {
@@ -127,7 +139,7 @@ export function publishHours(
     }
     return { steps: ['publish'], note: differences(candidate) };
   });
-  return { hours, refused };
+  return { hours, refused, overtaken };
 }
 
 function differences({ reconciliation: diff }: Candidate): string {
@@ -179,11 +191,13 @@ export function publishInputs(
   hours: readonly PlannedHour[],
   candidates: readonly Candidate[],
 ): PublishHour[] {
-  const diffs = new Map(candidates.map((one) => [one.generation, one.reconciliation?.id]));
+  const diffs = new Map(candidates.map((one) => [one.generation, one.reconciliation]));
   return hours.flatMap(({ hour, generation, revision, steps }) => {
     if (generation === null || steps.length === 0) return [];
-    const reconciliation = diffs.get(generation);
-    const more = reconciliation === undefined ? {} : { reconciliation };
-    return [{ hour, generation, expectedRevision: revision, ...more }];
+    const diff = diffs.get(generation) ?? null;
+    // What was compared with one revision must not replace another.
+    const expectedRevision = diff?.revision ?? revision;
+    const more = diff === null ? {} : { reconciliation: diff.id };
+    return [{ hour, generation, expectedRevision, ...more }];
   });
 }

@@ -48,9 +48,9 @@ export interface HourEvidence {
   readonly partitions: readonly PartitionBooks[];
 }
 
-/** Totals of a diff. Clicks are sums of |now - base|. */
+/** Totals of a diff. */
 export interface DiffTotals {
-  /** Of the unfiltered total. */
+  /** Of the unfiltered total; or of the dimension in which more clicks changed their value. */
   readonly clicksMoved: number;
   readonly clicksNew: number;
   readonly cellsDiffer: number;

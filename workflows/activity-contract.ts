@@ -82,6 +82,8 @@ export interface ResolvedInputs {
 export interface Resolved {
   readonly inputs: ResolvedInputs;
   readonly existing: LoadResult | null;
+  /** The newest revision at that moment; 0: none. What serves may have said which rules and cut. */
+  readonly revision: number;
 }
 
 export interface TaskPlan {

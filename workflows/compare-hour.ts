@@ -13,8 +13,13 @@ import { recomputeHourStart } from './start-options.js';
 
 type Recompute = ChildWorkflowHandle<typeof recomputeHour>;
 
+/** How often an hour is taken up again because somebody published it meanwhile. */
+const ATTEMPTS = 3;
+
 /**
- * Recomputes an hour in a child workflow, then compares it: one hour of a replay or settlement.
+ * Recomputes an hour in a child workflow, then compares it: one hour of a replay or settlement. Both
+ * belong to one revision, that by which it was decided what to compute: where somebody published in
+ * between, perhaps by other rules, it begins anew, else it would put the old meaning back.
  * @param turnMs how long it waits for its turn where somebody else recomputes the hour
  */
 export async function compareHour(
@@ -22,16 +27,23 @@ export async function compareHour(
   input: RecomputeHourInput,
   turnMs = Infinity,
 ): Promise<ComparedHour> {
-  const recomputed = await recompute(run, { ...input, reuse: true }, turnMs);
-  run.did({ rows: recomputed.rowsRead });
-  const { hour, generation } = recomputed;
-  const summary = `diff of ${hour}, generation ${String(generation)}`;
-  const reconciled = await long.reconcileHour.executeWithOptions({ summary }, [
-    { hour, generation },
-  ]);
-  run.drift(reconciled.drift);
-  run.did({ hours: 1 });
-  return comparedHour(recomputed, reconciled);
+  for (let attempt = 1; ; attempt++) {
+    const recomputed = await recompute(run, { ...input, reuse: true }, turnMs);
+    run.did({ rows: recomputed.rowsRead });
+    const { hour, generation } = recomputed;
+    const summary = `diff of ${hour}, generation ${String(generation)}`;
+    const reconciled = await long.reconcileHour.executeWithOptions({ summary }, [
+      { hour, generation },
+    ]);
+    if (reconciled.revision === recomputed.revision) {
+      run.drift(reconciled.drift);
+      run.did({ hours: 1 });
+      return comparedHour(recomputed, reconciled);
+    }
+    if (attempt === ATTEMPTS) {
+      throw refuse('revision_conflict', `${hour} is published again and again`, 'try it later');
+    }
+  }
 }
 
 async function recompute(

@@ -67,6 +67,8 @@ export interface RecomputeHourResult {
   readonly rowsRead: number;
   /** True: the same inputs had been computed before. */
   readonly existed: boolean;
+  /** The newest revision of the hour when it was decided what to compute; 0: none. */
+  readonly revision: number;
 }
 
 export interface ReconcileHourInput {

@@ -1,14 +1,13 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { LoadResult, ResolvedInputs, TaskPlan, TaskResult } from './activity-contract.js';
 import { checked } from './checked.js';
+import { checkRecompute } from './checks.js';
 import type { RecomputeHourInput, RecomputeHourResult } from './contract.js';
-import { hourText, oneOf, ruleSetHash, wholeNumber } from './input.js';
 import { heavy, short, tidy, waiting } from './proxies.js';
 import { ofHour, running } from './run.js';
 import type { Run } from './run.js';
 import { inWindow } from './window.js';
 
-const ARCHIVE_TIMEOUT_MS = 2 * 3_600_000;
 /** Tasks of one hour that are handed out at the same time; workers take what they have room for. */
 const TASKS_IN_WORK = 8;
 
@@ -26,10 +25,9 @@ export async function recomputeHour(input: RecomputeHourInput): Promise<Recomput
     async (run) => {
       run.show({ stage: 'resolve' });
       const summary = `inputs of ${hour}`;
-      const { inputs, existing } = await short.resolveInputs.executeWithOptions({ summary }, [
-        asked,
-      ]);
-      if (existing !== null) return asResult(inputs, existing, []);
+      const resolved = await short.resolveInputs.executeWithOptions({ summary }, [asked]);
+      const { inputs, existing, revision } = resolved;
+      if (existing !== null) return { ...asResult(inputs, existing, []), revision };
       run.show({ stage: 'archive' });
       await waiting(archiveTimeoutMs).awaitArchive.executeWithOptions(
         { summary: 'until the archive has passed the cut' },
@@ -40,31 +38,15 @@ export async function recomputeHour(input: RecomputeHourInput): Promise<Recomput
         inputs,
       ]);
       run.show({ rowsTotal: plan.tasks.reduce((sum, { rows }) => sum + rows, 0) });
-      return count(run, inputs, plan);
+      return { ...(await count(run, inputs, plan)), revision };
     },
   );
 }
 
-function checkRecompute(input: RecomputeHourInput) {
-  const rules = ruleSetHash(input.rules);
-  const max = 7 * 24 * 3_600_000;
-  return {
-    hour: hourText('hour', input.hour),
-    cut: oneOf('cut', input.cut, ['hour', 'served', 'late'], 'hour'),
-    ...(rules === undefined ? {} : { rules }),
-    reuse: input.reuse === true,
-    archiveTimeoutMs: wholeNumber('archiveTimeoutMs', input.archiveTimeoutMs, {
-      ...{ min: 1_000, max, fallback: ARCHIVE_TIMEOUT_MS },
-    }),
-  };
-}
+type Computed = Omit<RecomputeHourResult, 'revision'>;
 
 /** Tasks, then the load. Their scratch objects go whatever happens. */
-async function count(
-  run: Run,
-  inputs: ResolvedInputs,
-  plan: TaskPlan,
-): Promise<RecomputeHourResult> {
+async function count(run: Run, inputs: ResolvedInputs, plan: TaskPlan): Promise<Computed> {
   const results: TaskResult[] = [];
   try {
     run.show({ stage: 'aggregate' });
@@ -107,7 +89,7 @@ async function load(
   inputs: ResolvedInputs,
   { tasks }: TaskPlan,
   results: readonly TaskResult[],
-): Promise<RecomputeHourResult> {
+): Promise<Computed> {
   run.show({ stage: 'load' });
   const fileIds = tasks.flatMap((task) => task.fileIds).sort((a, b) => a - b);
   const loaded = await heavy().loadGeneration.executeWithOptions({ summary: 'load' }, [
@@ -121,7 +103,7 @@ function asResult(
   { hour, ruleSet }: ResolvedInputs,
   loaded: LoadResult,
   results: readonly TaskResult[],
-): RecomputeHourResult {
+): Computed {
   const rowsRead = results.reduce((sum, task) => sum + task.rowsRead, 0);
   return { hour, ruleSet, ...loaded, rowsRead };
 }

@@ -1,6 +1,7 @@
 import { isCancellation, log } from '@temporalio/workflow';
 import type { DueHours } from './activity-contract.js';
 import { checked } from './checked.js';
+import { checkSettle } from './checks.js';
 import { compareHour } from './compare-hour.js';
 import type {
   CutChoice,
@@ -13,7 +14,6 @@ import type {
 import { decide } from './decide.js';
 import type { ComparedHour } from './decide.js';
 import { described } from './failures.js';
-import { hourRange, REPLAY_HOURS_MAX } from './input.js';
 import { short, tidy } from './proxies.js';
 import { publishStep } from './publish-range.js';
 import { running } from './run.js';
@@ -72,12 +72,6 @@ export async function settleDueHours(input: SettleInput = {}): Promise<SettleRes
     await sweep();
     return tally;
   });
-}
-
-function checkSettle({ from, to }: SettleInput): SettleInput {
-  if (from === undefined && to === undefined) return {};
-  const range = hourRange(from, to, REPLAY_HOURS_MAX);
-  return { from: range.from, to: range.to };
 }
 
 /** What is searched for: the range asked for, else the hour in which it runs. */
@@ -170,22 +164,24 @@ async function publishHours(
   return done;
 }
 
-/** An hour that somebody holds is no failure. */
-function refused(tally: Tally, hour: HourText, error: unknown): 0 {
-  const { type, message } = described(error);
-  if (type === 'hour_held') tally.held++;
-  else tally.failed.push({ hour, error: `${type}: ${message}` });
-  return 0;
-}
-
 async function attempt(tally: Tally, hour: HourText, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
     if (isCancellation(error)) throw error;
-    const { type, message } = described(error);
-    tally.failed.push({ hour, error: `${type}: ${message}` });
+    refused(tally, hour, error);
   }
+}
+
+/**
+ * It is no failure that somebody holds the hour, nor that somebody published it meanwhile: what is due
+ * after that, the next settlement does.
+ */
+function refused(tally: Tally, hour: HourText, error: unknown): 0 {
+  const { type, message } = described(error);
+  if (type === 'hour_held') tally.held++;
+  else if (type !== 'revision_conflict') tally.failed.push({ hour, error: `${type}: ${message}` });
+  return 0;
 }
 
 /** Where those who look find them, and the next settlement, which takes other hours first. */

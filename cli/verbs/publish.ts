@@ -27,8 +27,8 @@ export function register(program: Command): void {
       .summary('serve what was compared last, for a whole range at once')
       .description(
         'Publishes, for each hour of a range, the generation that `reconcile` compared last: all hours\n' +
-          'in one step, as one publication number. Refused (exit code 4) where somebody published in\n' +
-          'between, and for held hours without --release.',
+          'in one step, as one publication number. Refused (exit code 4) where somebody published since\n' +
+          'the comparison, and for held hours without --release.',
       ),
   )
     .option('--reason <text>', 'why, for the ledger')
@@ -45,16 +45,28 @@ async function run(options: PublishOptions): Promise<void> {
   const { config } = configFor(options);
   const range = rangeOf(options);
   const release = options.release === true;
-  const { plan, inputs, refused } = await withReader(options, async (pool) => {
+  const { plan, inputs, refused, overtaken } = await withReader(options, async (pool) => {
     const candidates = await lastReconciled(pool, range);
     const found = publishHours(await readFacts(pool, range), candidates, release);
     return {
       plan: await makePlan(pool, 'publish', range, found.hours),
       inputs: publishInputs(found.hours, candidates),
       refused: found.refused,
+      overtaken: found.overtaken,
     };
   });
-  if (refused.length > 0 && options.plan !== true && options.cancel !== true) {
+  const runs = options.plan !== true && options.cancel !== true;
+  if (runs && overtaken.length > 0) {
+    throw new TruecountError(
+      'revision_conflict',
+      `somebody has published since these hours were compared: ${overtaken.join(', ')}`,
+      {
+        hint: 'compare them again: truecount reconcile with the same range',
+        context: { hours: overtaken },
+      },
+    );
+  }
+  if (runs && refused.length > 0) {
     throw new TruecountError('hour_held', `held: ${refused.join(', ')}`, {
       hint: 'look why with --plan; --release publishes them all the same',
       context: { hours: refused },

@@ -15,6 +15,11 @@ export function filterText(dimension: string, value: string): string {
   return `${dimension}:${value}`;
 }
 
+/** The dimension of a cell's filter, which is known to be one; '' of the unfiltered total. */
+export function dimensionOf(filter: string): string {
+  return filter.slice(0, Math.max(filter.indexOf(':'), 0));
+}
+
 /** Whether a text can be a dimension's value: 1–256 bytes of well-formed text without controls. */
 export function isDimensionValue(text: string): boolean {
   return text !== '' && fitsUtf8(text, CLICK_LIMITS.dimensionBytesMax) && isSafeText(text);

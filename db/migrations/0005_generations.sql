@@ -53,9 +53,10 @@ create table reconciliations (
   generation     bigint not null references generations,
   against        text not null check (against in ('live', 'served')),
   base           bigint references generations,     -- the served one; null against live
+  revision       integer not null check (revision >= 0), -- the hour's newest when it was compared
   clicks_base    bigint not null,                   -- clicks of the unfiltered total, before …
   clicks_new     bigint not null,                   -- … and in the generation
-  clicks_moved   bigint not null,                   -- sum of |new - base| over the unfiltered total
+  clicks_moved   bigint not null,                   -- sum of |new - base| of the total, or more, changed in a dimension
   cells_compared bigint not null,
   cells_differ   bigint not null,
   causes         jsonb not null,                    -- {"late": {"cells": 3, "clicks": 4}, …}

@@ -1,6 +1,8 @@
 import type pg from 'pg';
 import type { DiffCause } from '../../core/cell-causes.js';
 import type { CauseTotals, Decided, ReconcilePolicy } from '../../core/reconcile.js';
+import { dimensionOf } from '../../core/rules/filter.js';
+import { TOTAL_FILTER } from '../../core/rules/rule-set.js';
 import type { Sides } from './evidence.js';
 
 /** A cell that differs, with why. */
@@ -21,9 +23,11 @@ export class DiffTally {
   cellsDiffer = 0;
   /** Cells that the base has and the generation has not. */
   cellsGone = 0;
-  clicksMoved = 0;
   /** Of the unfiltered total: the generation's clicks less the base's. */
   clicksGained = 0;
+  private totalMoved = 0;
+  /** By dimension: clicks that went from one of its cells. */
+  private readonly lost = new Map<string, number>();
   readonly causes: Partial<Record<DiffCause, { cells: number; clicks: number }>> = {};
   private kept: ExplainedCell[] = [];
 
@@ -33,15 +37,26 @@ export class DiffTally {
     const delta = cell.now - cell.base;
     this.cellsDiffer++;
     if (cell.now === 0) this.cellsGone++;
-    if (cell.filter === '') {
-      this.clicksMoved += Math.abs(delta);
+    if (cell.filter === TOTAL_FILTER) {
+      this.totalMoved += Math.abs(delta);
       this.clicksGained += delta;
+    } else if (delta < 0) {
+      const dimension = dimensionOf(cell.filter);
+      this.lost.set(dimension, (this.lost.get(dimension) ?? 0) - delta);
     }
     const totals = (this.causes[cell.cause] ??= { cells: 0, clicks: 0 });
     totals.cells++;
     totals.clicks += Math.abs(delta);
     this.kept.push(cell);
     if (this.kept.length >= 2 * this.cap) this.kept = this.most();
+  }
+
+  /**
+   * Clicks that moved: the sum of |now - base| of the total, or, where more have only changed their
+   * value of a dimension, those. A dimension that is new moves none.
+   */
+  get clicksMoved(): number {
+    return Math.max(this.totalMoved, ...this.lost.values());
   }
 
   /** Unknown ones first: they are what somebody has to look at; then what moved most. */
@@ -74,14 +89,15 @@ export async function recordReconciliation(
 ): Promise<number> {
   const { sides } = made;
   const { rows } = await client.query<{ id: string }>(
-    `insert into reconciliations (hour, generation, against, base, clicks_base, clicks_new,
+    `insert into reconciliations (hour, generation, against, base, revision, clicks_base, clicks_new,
        clicks_moved, cells_compared, cells_differ, causes, drift, threshold, decision, reason, made_by)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) returning id`,
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) returning id`,
     [
       new Date(sides.hourMs),
       sides.generation.id,
       sides.base === null ? 'live' : 'served',
       sides.base?.id ?? null,
+      sides.revision,
       made.clicksBase,
       made.clicksNew,
       made.clicksMoved,

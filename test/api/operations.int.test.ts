@@ -64,10 +64,10 @@ test('the ledger read page by page is the whole chain, and its hashes hold', asy
 test('reconciliations are listed newest first, by hour and by page, and shown with their cells', async () => {
   const { pool } = open.database;
   await pool.query(
-    `insert into reconciliations (hour, generation, against, base, clicks_base, clicks_new,
+    `insert into reconciliations (hour, generation, against, base, revision, clicks_base, clicks_new,
        clicks_moved, cells_compared, cells_differ, causes, drift, threshold, decision, reason, made_by)
      select g.hour, g.id, case when k = 1 then 'live' else 'served' end,
-            case when k = 1 then null else g.id end, 10, 12, 2, 50, 2,
+            case when k = 1 then null else g.id end, 0, 10, 12, 2, 50, 2,
             '{"late": {"cells": 2, "clicks": 2}}', 0.1667, 0.001, 'hold', 'above', 'reconcile/x'
        from (select * from generations order by id limit 1) g, generate_series(1, 3) k`,
   );

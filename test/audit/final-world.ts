@@ -113,9 +113,9 @@ export async function finishWorld(pool: pg.Pool, url: string, folder: string): P
   await writeGeneration(pool, AT_CUT);
   await writeGeneration(pool, WITH_LATE);
   await pool.query(
-    `insert into reconciliations (hour, generation, against, clicks_base, clicks_new, clicks_moved,
+    `insert into reconciliations (hour, generation, against, revision, clicks_base, clicks_new, clicks_moved,
        cells_compared, cells_differ, causes, drift, threshold, decision, reason, made_by)
-     values ($1, 1, 'live', 3, 3, 0, 8, 0, '{}', 0, 0.001, 'publish', 'nothing differs', 't')`,
+     values ($1, 1, 'live', 0, 3, 3, 0, 8, 0, '{}', 0, 0.001, 'publish', 'nothing differs', 't')`,
     [TEN],
   );
   const client = new pg.Client({ connectionString: url });

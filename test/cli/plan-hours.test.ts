@@ -39,10 +39,14 @@ function facts(...standings: HourStanding[]): PlanFacts {
   };
 }
 
+function compared(decision: string, revision: number): NonNullable<Candidate['reconciliation']> {
+  return { id: 5, decision, cellsDiffer: 3, revision };
+}
+
 function candidate(generation: number, more: Partial<Candidate> = {}): Candidate {
   return {
     ...{ hourMs: FIRST_MS, generation, ruleSet: 'new', checksum: 'other', collected: false },
-    ...{ reconciliation: { id: 5, decision: 'publish', cellsDiffer: 3 }, revision: null },
+    ...{ reconciliation: compared('publish', 2), revision: null },
     ...more,
   };
 }
@@ -111,12 +115,15 @@ it('a reconciliation needs a generation', () => {
   ]);
 });
 
+const SAME = { checksum: 'same', ruleSet: 'served' };
+
 describe('a publication', () => {
   it.each([
     [[], {}, '', 'nothing compared: truecount reconcile'],
     [[candidate(7)], final, '', 'serves already'],
     [[candidate(8, { collected: true })], final, '', 'collected: truecount recompute'],
-    [[candidate(8, { checksum: 'same' })], final, '', 'the same cells as what serves'],
+    [[candidate(8, SAME)], final, '', 'the same cells by the same rules as what serves'],
+    [[candidate(8, { checksum: 'same' })], final, 'publish', '3 cells differ'],
     [[candidate(8)], final, 'publish', '3 cells differ'],
   ])('%#: of %j over %j does %j', (candidates, more, steps, note) => {
     const { hours, refused } = publishHours(facts(standing(0, more)), candidates, false);
@@ -125,7 +132,7 @@ describe('a publication', () => {
   });
 
   it('refuses hours that are held or put on hold, unless it releases them', () => {
-    const onHold = candidate(8, { reconciliation: { id: 5, decision: 'hold', cellsDiffer: 3 } });
+    const onHold = candidate(8, { reconciliation: compared('hold', 2) });
     for (const [hour, one] of [
       [standing(0, { ...final, held: true }), candidate(8)],
       [standing(0, final), onHold],
@@ -137,7 +144,15 @@ describe('a publication', () => {
     }
   });
 
-  it('expects the revision that was planned with, and names the comparison', () => {
+  it('is overtaken where somebody published since the comparison', () => {
+    const candidates = [candidate(8, { reconciliation: compared('publish', 1) })];
+    const { hours, overtaken } = publishHours(facts(standing(0, final)), candidates, true);
+    expect(overtaken).toEqual(['2025-11-21T10:00:00Z']);
+    expect(hours[0]!.note).toBe('compared with revision 1: truecount reconcile');
+    expect(publishInputs(hours, candidates)[0]).toMatchObject({ expectedRevision: 1 });
+  });
+
+  it('expects the revision that was compared with, and names the comparison', () => {
     const candidates = [candidate(8)];
     const { hours } = publishHours(facts(standing(0, final), standing(1)), candidates, false);
     expect(publishInputs(hours, candidates)).toEqual([

@@ -115,9 +115,9 @@ describe('collecting generations', () => {
   test('keeps what was reconciled lately: somebody may be about to publish it', async () => {
     const ids = await generations(4, 100);
     await sql(
-      `insert into reconciliations (hour, generation, against, clicks_base, clicks_new, clicks_moved,
+      `insert into reconciliations (hour, generation, against, revision, clicks_base, clicks_new, clicks_moved,
          cells_compared, cells_differ, causes, drift, threshold, decision, reason, made_by)
-       values ($1, $2, 'live', 1, 1, 0, 1, 0, '{}', 0, 0, 'publish', '', 'test')`,
+       values ($1, $2, 'live', 0, 1, 1, 0, 1, 0, '{}', 0, 0, 'publish', '', 'test')`,
       [new Date(HOUR_MS), ids[0]],
     );
     expect((await collectGenerations(one, POLICY)).generations).toEqual([ids[1]]);

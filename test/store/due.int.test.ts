@@ -92,9 +92,9 @@ describe('what is due', () => {
     madeBy = 'settleDueHours x',
   ): Promise<void> {
     await sql(
-      `insert into reconciliations (hour, generation, against, clicks_base, clicks_new, clicks_moved,
+      `insert into reconciliations (hour, generation, against, revision, clicks_base, clicks_new, clicks_moved,
          cells_compared, cells_differ, causes, drift, threshold, decision, reason, made_by)
-       values ($1, $2, 'live', 1, 1, 0, 1, 0, '{}', 0, 0, $3, '', $4)`,
+       values ($1, $2, 'live', 0, 1, 1, 0, 1, 0, '{}', 0, 0, $3, '', $4)`,
       [new Date(at(hour)), generation, decision, madeBy],
     );
   }
