@@ -1,5 +1,5 @@
 import { DuckDBInstance } from '@duckdb/node-api';
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api';
 import type { FieldValue } from '../core/click/click.js';
 import { fieldValue } from '../core/click/parse.js';
 import { FIELD_COLUMNS } from '../core/click/shred.js';
@@ -61,7 +61,11 @@ export async function recompute(
   }
 }
 
-/** Clicks of the hour below the cut, numbered within (ad, id) in the order of the log. */
+/**
+ * Clicks of the hour below the cut, numbered within (ad, id) so that 1 is the first in the log. Of
+ * one partition that is the lowest offset, whatever the broker's clock said meanwhile; of these, one
+ * per partition, the first by append time, topic and partition.
+ */
 async function takeClicks(
   connection: DuckDBConnection,
   { hourMs, cut }: Inputs,
@@ -80,13 +84,15 @@ async function takeClicks(
       : `read_parquet([${paths.map(quoted).join(', ')}], hive_partitioning = false)`;
   await connection.run(
     `create table clicks as
-     select * exclude (topic, partition, log_offset, append_ms, event_id, event_ms),
+     select * exclude (topic, partition, log_offset, append_ms, event_id, event_ms, head_ms),
             ((event_ms - ${String(hourMs)}) // 60000)::integer as minute,
             row_number() over (partition by ad_id, event_id
-                               order by append_ms, topic, partition, log_offset) as nth
-       from ${source}
-      where event_ms >= ${String(hourMs)} and event_ms < ${String(hourMs + HOUR_MS)}
-        and (${below.length === 0 ? 'false' : below.join(' or ')})`,
+                               order by head_ms, topic, partition, log_offset) as nth
+       from (select *, arg_min(append_ms, log_offset) over (
+                         partition by ad_id, event_id, topic, partition) as head_ms
+               from ${source}
+              where event_ms >= ${String(hourMs)} and event_ms < ${String(hourMs + HOUR_MS)}
+                and (${below.length === 0 ? 'false' : below.join(' or ')}))`,
   );
 }
 
@@ -123,6 +129,10 @@ function valueOf(raw: string, { field }: Dimension): FieldValue {
   }
 }
 
+/**
+ * Adds the counted clicks of each filter. Ids arrive as bytes: from a text the client would take a
+ * leading U+FEFF away, as a byte order mark. `raw` begins with a letter, so it loses nothing.
+ */
 async function addRows(
   connection: DuckDBConnection,
   cells: Cells,
@@ -130,13 +140,14 @@ async function addRows(
   filterOfRaw: (raw: string) => string,
 ): Promise<void> {
   const result = await connection.stream(
-    `select ${rawSql} as raw, ad_id, minute, count(*)::integer as n
+    `select ${rawSql} as raw, encode(ad_id) as ad, minute, count(*)::integer as n
        from clicks where nth = 1 group by all`,
   );
   for await (const rows of result.yieldRows()) {
-    for (const [raw, adId, minute, n] of rows) {
+    for (const [raw, ad, minute, n] of rows) {
+      const adId = Buffer.from((ad as DuckDBBlobValue).bytes).toString('utf8');
       const ads = entryOf(cells, filterOfRaw(String(raw)), () => new Map<string, Int32Array>());
-      const counts = entryOf(ads, String(adId), () => new Int32Array(MINUTES_PER_HOUR));
+      const counts = entryOf(ads, adId, () => new Int32Array(MINUTES_PER_HOUR));
       counts[Number(minute)]! += Number(n);
     }
   }

@@ -4,6 +4,7 @@ import { MINUTES_PER_HOUR } from '../../core/time.js';
 import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
 import { openTestLake } from '../support/lake-files.js';
 import type { TestLake } from '../support/lake-files.js';
+import { auditEngine } from './support/audit-engine.js';
 import { batchEngine, MANY_TASKS, ONE_TASK } from './support/batch-engine.js';
 import type { Case } from './support/case.js';
 import { CASES } from './support/cases.js';
@@ -19,7 +20,8 @@ let engines: readonly Engine[];
 
 beforeAll(async () => {
   lake = await openTestLake();
-  engines = [coreEngine, streamEngine, batchEngine(lake, ONE_TASK), batchEngine(lake, MANY_TASKS)];
+  const batches = [batchEngine(lake, ONE_TASK), batchEngine(lake, MANY_TASKS)];
+  engines = [coreEngine, streamEngine, ...batches, auditEngine(lake)];
 });
 
 afterAll(() => lake.close());
@@ -97,13 +99,13 @@ describe('on random logs', () => {
     seen.expectMany(200);
   });
 
-  test('batch agrees with core, with one task and with many', async () => {
-    const batches = engines.filter((engine) => ![coreEngine, streamEngine].includes(engine));
+  test('batch agrees with core, with one task and with many, and so does the audit', async () => {
+    const readers = engines.filter((engine) => ![coreEngine, streamEngine].includes(engine));
     const seen = new Seen();
     await fc.assert(
       fc.asyncProperty(hostileQuestion({ acrossPartitions: true }), async (question) => {
         const wanted = await seen.answer(question);
-        for (const engine of batches) {
+        for (const engine of readers) {
           expectSame(await engine.count(question), wanted, engine.name);
         }
       }),

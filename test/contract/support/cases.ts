@@ -204,6 +204,17 @@ const DUPLICATES: readonly Case[] = [
     acrossPartitions: true,
     cells: { 'country:FR|a|0': 1 },
   },
+  {
+    name: 'across partitions their first ones are compared, though a clock stepped back after one',
+    log: [
+      { ...click({ ...SAME, country: 'US' }), appendMs: HOUR + 9_000 },
+      { ...click({ ...SAME, country: 'DE' }), appendMs: HOUR + 2_000 },
+      { ...click({ ...SAME, country: 'FR' }), partition: 1, appendMs: HOUR + 5_000 },
+    ],
+    cut: cutAt(9, 9),
+    acrossPartitions: true,
+    cells: { '|a|0': 1, 'country:FR|a|0': 1 },
+  },
 ];
 
 const CUTS: readonly Case[] = [
