@@ -15,6 +15,9 @@ export interface ActivityDeps {
   readonly tasks: TaskRunner;
   readonly lake: LakeStore;
   readonly log: LogPort;
+  readonly batch: {
+    readonly rowsPerTaskMin: number;
+  };
   readonly reconcile: {
     readonly thresholdPpm: number;
     readonly overThreshold: 'alert' | 'hold';

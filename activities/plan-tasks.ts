@@ -9,13 +9,13 @@ import type pg from 'pg';
 import type { ActivityDeps } from './deps.js';
 
 /** The tasks of a recompute. What is handed on are numbers of files: the manifest has the rest. */
-export function planTasksActivity({ session }: ActivityDeps): Activities['planTasks'] {
+export function planTasksActivity({ session, batch }: ActivityDeps): Activities['planTasks'] {
   return (inputs) =>
     session(async (client) => {
       const hourMs = hourMsOf(inputs.hour);
       const files = await filesOfHour(client, hourMs, inputs.cut);
       const ruleSet = await ruleSetOf(client, inputs);
-      const tasks = planTasks({ hourMs, files, cut: inputs.cut, ruleSet });
+      const tasks = planTasks({ hourMs, files, cut: inputs.cut, ruleSet }, batch);
       return {
         tasks: tasks.map((task) => ({
           fileIds: task.files.map(({ id }) => id),

@@ -4,13 +4,13 @@ import type { RuleSet } from '../core/rules/rule-set.js';
 import type { AggregateTask } from './task.js';
 
 export interface PlanOptions {
-  /** Tasks of one recompute at most. */
-  readonly tasksMax: number;
+  /** Tasks of one recompute at most; default 64. */
+  readonly tasksMax?: number;
   /** A task starts a process: with fewer rows than this another one costs more than it saves. */
   readonly rowsPerTaskMin: number;
 }
 
-const DEFAULTS: PlanOptions = { tasksMax: 64, rowsPerTaskMin: 250_000 };
+const TASKS_MAX = 64;
 
 /** What is to be recomputed: all files that hold clicks of the hour below the cut. */
 export interface RecomputeInputs {
@@ -28,9 +28,8 @@ export interface RecomputeInputs {
  */
 export function planTasks(
   inputs: RecomputeInputs,
-  options: Partial<PlanOptions> = {},
+  { tasksMax = TASKS_MAX, rowsPerTaskMin }: PlanOptions,
 ): AggregateTask[] {
-  const { tasksMax, rowsPerTaskMin } = { ...DEFAULTS, ...options };
   const { files, hourMs, cut, ruleSet } = inputs;
   if (files.length === 0) return [];
   const rows = files.reduce((sum, file) => sum + file.rows, 0);

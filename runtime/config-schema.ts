@@ -116,6 +116,7 @@ export const ConfigSchema = Type.Object({
     memoryMb: count('memory that DuckDB may use in one task before it spills, in MiB', 1_024, 64),
     threads: count('threads of DuckDB in one task', 1),
     tasks: count('tasks that one worker runs side by side: of settlements, and of replays', 2),
+    rowsPerTaskMin: count('an hour is split into tasks of at least so many rows', 250_000),
     rowsPerFileMax: count('a lake file with more rows is refused', 50_000_000),
   }),
   reconcile: Type.Object({

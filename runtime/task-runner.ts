@@ -10,7 +10,9 @@ import { isRunning, processRef } from './stack/process.js';
 import type { TaskOrder } from './task-messages.js';
 import { TaskPool } from './task-pool.js';
 
-type RunnerConfig = Pick<Config, 'home' | 'lakeUrl' | 'batch' | 'postgresUrl' | 'postgresPoolSize'>;
+type RunnerConfig = Pick<Config, 'home' | 'lakeUrl' | 'postgresUrl' | 'postgresPoolSize'> & {
+  readonly batch: Pick<Config['batch'], 'memoryMb' | 'threads' | 'rowsPerFileMax'>;
+};
 
 /**
  * Runs each task in a process that it has for itself meanwhile, which is killed when the caller's

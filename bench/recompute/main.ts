@@ -117,7 +117,7 @@ function recompute(stages: Map<string, number[]>, workload: Workload): Contestan
       home: join(folder, 'home'),
       lakeUrl: folder,
       postgresPoolSize: 1,
-      batch: { memoryMb: MEMORY_MB, threads: 1, tasks: 2, rowsPerFileMax: 100_000_000 },
+      batch: { memoryMb: MEMORY_MB, threads: 1, rowsPerFileMax: 100_000_000 },
     });
     const inputs = { hourMs: HOUR_MS, cut: CUT, ruleSet: DEFAULT_RULE_SET, files };
     let peakRss = 0;

@@ -46,6 +46,7 @@ export function activityDeps(config: Config, tasks: TaskRunner): ActivityDeps {
           ),
         ),
     },
+    batch: { rowsPerTaskMin: config.batch.rowsPerTaskMin },
     reconcile: config.reconcile,
     settle: config.settle,
   };

@@ -66,7 +66,7 @@ function runner(batch: Partial<Record<'memoryMb' | 'rowsPerFileMax', number>> = 
     lakeUrl: lake.lake.url,
     postgresUrl: database.url,
     postgresPoolSize: 1,
-    batch: { memoryMb: 128, threads: 1, tasks: 2, rowsPerFileMax: 10_000_000, ...batch },
+    batch: { memoryMb: 128, threads: 1, rowsPerFileMax: 10_000_000, ...batch },
   });
 }
 

@@ -20,7 +20,8 @@ export async function recomputeHour(
   client: pg.Client,
   lake: LakeStore,
   { hourMs, cut, ruleSet }: { hourMs: number; cut: Cut; ruleSet: RuleSet },
-): Promise<LoadedGeneration> {
+  rowsPerTaskMin = 250_000,
+): Promise<LoadedGeneration & { readonly tasks: number }> {
   const scratchDir = await mkdtemp(join(tmpdir(), 'truecount-final-'));
   const context: EngineContext = {
     lake,
@@ -32,7 +33,7 @@ export async function recomputeHour(
   try {
     const files = await filesOfHour(client, hourMs, cut);
     const results: AggregateResult[] = [];
-    for (const task of planTasks({ hourMs, files, cut, ruleSet })) {
+    for (const task of planTasks({ hourMs, files, cut, ruleSet }, { rowsPerTaskMin })) {
       results.push(await aggregateTask(task, context));
     }
     const draft = {
@@ -43,7 +44,8 @@ export async function recomputeHour(
       builtBy: 'test',
     };
     const cells = results.map((result) => result.cells);
-    return await mergeCells(cells, context, (rows) => loadGeneration(client, draft, rows));
+    const loaded = await mergeCells(cells, context, (rows) => loadGeneration(client, draft, rows));
+    return { ...loaded, tasks: cells.length };
   } finally {
     await rm(scratchDir, { recursive: true });
   }
