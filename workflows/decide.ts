@@ -51,6 +51,11 @@ export function decide(hours: readonly ComparedHour[], approved: boolean): Decid
   return { publish, confirm, held };
 }
 
+/** Whether a person is asked before: not where no hour would be published, only confirmed. */
+export function asksApproval(hours: readonly ComparedHour[], needsApproval: boolean): boolean {
+  return needsApproval && decide(hours, true).publish.length > 0;
+}
+
 /** The lines of a plan, by hour: what an approval is given for. */
 export function planLines(hours: readonly ComparedHour[]): PlanLine[] {
   return [...hours]

@@ -1,24 +1,21 @@
 import { continueAsNew, workflowInfo } from '@temporalio/workflow';
-import { REPLAY_PARALLEL_MAX } from '../core/replay.js';
 import type { HourFacts } from './activity-contract.js';
 import { Approval } from './approval.js';
 import { checked } from './checked.js';
+import { checkReplay } from './checks.js';
 import { compareHour } from './compare-hour.js';
 import type { HourText, ReplayRangeInput, ReplayRangeResult } from './contract.js';
 import { STREAM_TIMEOUT_MS } from './cut-hour.js';
-import { cellsDiffer, decide, planLines, replayCut } from './decide.js';
+import { asksApproval, cellsDiffer, decide, planLines, replayCut } from './decide.js';
 import type { ComparedHour } from './decide.js';
 import { refuse } from './failures.js';
-import { hourMsOf, hourRange, REPLAY_HOURS_MAX } from './input.js';
-import { ruleSetHash, wholeNumber } from './input.js';
+import { hourMsOf } from './input.js';
 import { long, short, waiting } from './proxies.js';
 import { publishStep } from './publish-range.js';
 import { running, trigger } from './run.js';
 import type { Run } from './run.js';
 import { inWindow } from './window.js';
 
-const DAY_MS = 86_400_000;
-const APPROVAL_TIMEOUT_MS = 7 * DAY_MS;
 /** Hours that one activity cuts. */
 const CUT_SLICE = 24;
 
@@ -38,13 +35,14 @@ type Replay = ReturnType<typeof checkReplay>;
  * confirmed. An hour that serves what was made of the same inputs stays as it is, unread. With
  * `needsApproval` a person sees the plan before anything is published. One failing hour ends it, and
  * nothing is published.
- * @param carried for continuing runs only
+ * @param given for continuing runs only: one that somebody starts takes no notice of it
  */
 export async function replayRange(
   input: ReplayRangeInput,
-  carried?: ReplayCarried,
+  given?: ReplayCarried,
 ): Promise<ReplayRangeResult> {
   const replay = checked(input, checkReplay);
+  const carried = workflowInfo().continuedFromExecutionRunId === undefined ? undefined : given;
   const { from, to } = replay;
   const more = carried === undefined ? {} : { startMs: carried.startMs, paused: carried.paused };
   return running({ from, to, hours: replay.hours.length, ...more }, outcomeOf, async (run) => {
@@ -54,21 +52,6 @@ export async function replayRange(
     const compared = await compareAll(run, input, replay, begun);
     return publishAll(run, replay, compared, approval);
   });
-}
-
-function checkReplay(input: ReplayRangeInput) {
-  const range = hourRange(input.from, input.to, REPLAY_HOURS_MAX);
-  const parallel = { min: 1, max: REPLAY_PARALLEL_MAX, fallback: 2 };
-  const timeout = { min: 1_000, max: 30 * DAY_MS, fallback: APPROVAL_TIMEOUT_MS };
-  return {
-    ...range,
-    rules: ruleSetHash(input.rules),
-    reason: input.reason ?? 'replay',
-    actor: input.actor ?? 'unknown',
-    needsApproval: input.needsApproval === true,
-    parallel: wholeNumber('parallel', input.parallel, parallel),
-    approvalTimeoutMs: wholeNumber('approvalTimeoutMs', input.approvalTimeoutMs, timeout),
-  };
 }
 
 function outcomeOf({ published, confirmed, held }: ReplayRangeResult): string {
@@ -150,15 +133,14 @@ async function publishAll(
     planLines(compared),
   ]);
   let { actor } = replay;
-  // Nobody is asked about confirmations, and then nobody has approved anything.
-  const asks = replay.needsApproval && decide(compared, true).publish.length > 0;
-  if (asks) {
+  const approved = asksApproval(compared, replay.needsApproval);
+  if (approved) {
     const by = await approval.of(planHash, replay.approvalTimeoutMs, run);
     if (by !== 'unknown') actor = by;
   }
   await run.untilResumed();
   run.show({ stage: 'publish' });
-  const { publish, confirm, held } = decide(compared, asks);
+  const { publish, confirm, held } = decide(compared, approved);
   // A replay on a schedule is automation: it leaves held hours alone.
   const automatic = trigger() === 'schedule';
   const request = { actor, reason: replay.reason, automatic };

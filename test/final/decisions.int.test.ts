@@ -113,6 +113,22 @@ describe('what becomes of an hour that was looked at again', () => {
     expect(standing?.served?.ruleSet).toBe(hashRuleSet(MAPPED));
   });
 
+  test('clicks that only change their country have moved, whatever the total says', async () => {
+    const hour = await world(click(10, 'US'), click(11, 'UK'), click(12, 'UK'), click(13, 'DE'));
+    await serve((await hour.load(client, RULES, CUT)).id, 0);
+    const mapped = await hour.load(client, MAPPED, CUT);
+    const outcome = await reconcileHour(client, {
+      ...{ hourMs: HOUR_MS, generation: mapped.id, against: 'served', madeBy: 'a test' },
+      policy: { thresholdPpm: 1_000, overThreshold: 'hold' },
+    });
+    expect(outcome).toMatchObject({ drift: 0.5, decision: 'hold' });
+    expect(outcome.reason).toBe('50 % of the clicks moved, 0.1 % may');
+    const { rows } = await database.pool.query(
+      'select clicks_moved::int, revision from reconciliations',
+    );
+    expect(rows).toEqual([{ clicks_moved: 2, revision: 1 }]);
+  });
+
   test('late clicks may add to any filter where other rules serve than those they came under', async () => {
     const hour = await world(click(10, 'US'), click(150, 'UK'));
     await serve((await hour.load(client, MAPPED, CUT)).id, 0);

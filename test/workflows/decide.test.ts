@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { decide, planLines, replayCut, type ComparedHour } from '../../workflows/decide.js';
+import {
+  asksApproval,
+  decide,
+  planLines,
+  replayCut,
+  type ComparedHour,
+} from '../../workflows/decide.js';
 
 const HOUR = '2025-11-21T10:00:00Z';
 
@@ -58,6 +64,21 @@ describe('decide', () => {
     const held = compared({ decision: 'hold' });
     expect(decide([held], false)).toMatchObject({ publish: [], held: [HOUR] });
     expect(decide([held], true)).toMatchObject({ publish: [{ hour: HOUR }], held: [] });
+  });
+});
+
+describe('asksApproval', () => {
+  it('asks before anything is published, on hold or not', () => {
+    expect(asksApproval([compared()], true)).toBe(true);
+    expect(asksApproval([compared({ decision: 'hold' })], true)).toBe(true);
+    expect(asksApproval([compared()], false)).toBe(false);
+  });
+
+  it('asks nobody where all there is to do are confirmations, and so none on hold is made', () => {
+    const held = compared({ decision: 'hold', unchanged: true });
+    const approved = asksApproval([held, compared({ unchanged: true })], true);
+    expect(approved).toBe(false);
+    expect(decide([held], approved)).toEqual({ publish: [], confirm: [], held: [HOUR] });
   });
 });
 

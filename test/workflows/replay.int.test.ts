@@ -4,11 +4,19 @@ import { formatTime } from '../../core/range.js';
 import { hashRuleSet, ruleSetBody } from '../../core/rules/rule-set.js';
 import { HOUR_MS } from '../../core/time.js';
 import type {
+  RecomputeHourResult,
   ReplayRangeInput,
   ReplayRangeResult,
   WorkflowProgress,
 } from '../../workflows/contract.js';
-import { replayRangeStart } from '../../workflows/start-options.js';
+import {
+  publishRangeStart,
+  recomputeHourStart,
+  replayRangeStart,
+  SETTLE_START,
+} from '../../workflows/start-options.js';
+import { kafkaBrokers } from '../support/stack.js';
+import { untilCounted } from '../support/stream.js';
 import { until } from '../support/until.js';
 import { recordHistory } from './support/histories.js';
 import { Rig, clicksOf } from './support/rig.js';
@@ -189,6 +197,37 @@ it('goes on after a pause, also after a restart of Temporal in the middle', asyn
   expect(await resultOf(handle)).toMatchObject({ published: HOURS });
   expect(await publications()).toBe(before + 1);
   await recordHistory('replayRange', 'paused-and-restarted', handle);
+}, 120_000);
+
+it('keeps to a fix that was published while a settlement was at the hour', async () => {
+  const hourMs = FIRST_MS + 20 * HOUR_MS;
+  const hour = formatTime(hourMs);
+  await rig.produce(clicksOf(hourMs, CLICKS));
+  await resultOf(await start({ ...RANGE, from: hour, to: formatTime(hourMs + HOUR_MS) }));
+  const fix = await rig.run<RecomputeHourResult>(recomputeHourStart({ hour, rules }), {
+    hour,
+    rules,
+  });
+  await rig.stopArchive();
+  await rig.produce(clicksOf(hourMs, 3, CLICKS));
+  await untilCounted(rig.pool, kafkaBrokers(), rig.topic);
+  const { workflowType, ...options } = SETTLE_START;
+  const settle = await rig.client.workflow.start(workflowType, { ...options, args: [{}] });
+  const child = rig.client.workflow.getHandle(`recompute/${hour}/own`);
+  await untilProgress(child, 'it waits for the archive', ({ stage }) => stage === 'archive');
+  const publication = {
+    hours: [{ hour, generation: fix.generation, expectedRevision: 1 }],
+    ...{ kind: 'publish' as const, actor: 'ada', reason: 'the fix' },
+  };
+  await rig.run(publishRangeStart(publication, 'fix'), publication);
+  await rig.startArchive();
+  expect(await settle.result()).toMatchObject({ published: 1, failed: [] });
+  const { rows } = await rig.pool.query<{ rules: string }>(
+    `select g.rule_set as rules from pointers p join generations g on g.id = p.generation
+      where p.hour = $1 order by p.revision`,
+    [new Date(hourMs)],
+  );
+  expect(rows.map((row) => row.rules)).toEqual([await ownRules(), rules, rules]);
 }, 120_000);
 
 it('refuses a range that is not over', async () => {

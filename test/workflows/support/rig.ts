@@ -96,6 +96,12 @@ export class Rig {
     });
   }
 
+  /** Nothing is archived until `startArchive` is called again. */
+  async stopArchive(): Promise<void> {
+    await this.#archiver?.stop();
+    this.#archiver = undefined;
+  }
+
   produce(records: Iterable<LogRecord>): Promise<number> {
     return produce(kafkaBrokers(), this.topic, records);
   }
