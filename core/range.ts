@@ -11,6 +11,14 @@ export interface TimeRange {
 /** The longest range that one question may ask for: a reader must not scan all of history. */
 export const RANGE_DAYS_MAX = 31;
 
+/**
+ * Times that are taken, `[TIME_MS_MIN, TIME_MS_END)`: the years 0001 to 9999 that RFC 3339 can write,
+ * less RANGE_DAYS_MAX at both ends. So what is worked out of one (the begin of a window, the end of an
+ * hour) can be written, too.
+ */
+export const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z') + RANGE_DAYS_MAX * DAY_MS;
+export const TIME_MS_END = Date.parse('9999-12-31T00:00:00Z') - (RANGE_DAYS_MAX - 1) * DAY_MS;
+
 const SHORT = /^(\d{4}-\d\d-\d\d)[Tt](\d\d)(?::(\d\d))?[Zz]?$/;
 const FORMS = 'write a time as 2026-11-21T10:05:00Z, 2026-11-21T10:05 or 2026-11-21T10 (UTC)';
 
@@ -25,7 +33,13 @@ export function parseTime(name: string, text: string): number {
   const full =
     short === null ? text : `${short[1] ?? ''}T${short[2] ?? ''}:${short[3] ?? '00'}:00Z`;
   const ms = parseRfc3339(full);
-  if (ms !== null) return ms;
+  if (ms !== null && ms >= TIME_MS_MIN && ms < TIME_MS_END) return ms;
+  if (ms !== null) {
+    throw new TruecountError('invalid_argument', `${name} is out of bounds: ${text}`, {
+      hint: `a time is from ${formatTime(TIME_MS_MIN)} on and before ${formatTime(TIME_MS_END)}`,
+      context: { parameter: name },
+    });
+  }
   const plus = / \d\d:\d\d$/.test(text) ? '; in a URL a "+" is written %2B' : '';
   throw new TruecountError('invalid_argument', `${name} is no time: ${JSON.stringify(text)}`, {
     hint: FORMS + plus,

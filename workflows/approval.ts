@@ -1,4 +1,6 @@
 import { condition, defineUpdate, setHandler } from '@temporalio/workflow';
+import { checked } from './checked.js';
+import { checkApprove, checkReject } from './checks.js';
 import { APPROVE_UPDATE, REJECT_UPDATE } from './contract.js';
 import type { ApproveInput, RejectInput } from './contract.js';
 import { refuse } from './failures.js';
@@ -13,17 +15,19 @@ export class Approval {
   constructor() {
     setHandler(
       defineUpdate<string, [ApproveInput]>(APPROVE_UPDATE),
-      ({ hash, actor }) => {
-        this.#decision = { approved: true, by: actor ?? 'unknown', why: '' };
+      (input) => {
+        const { hash, actor } = checkApprove(input);
+        this.#decision = { approved: true, by: actor, why: '' };
         return `approved ${hash}`;
       },
       {
-        validator: (input: ApproveInput | undefined) => {
+        validator: (input: unknown) => {
           this.#assertAwaited();
-          if (input?.hash === this.#awaited) return;
+          const { hash } = checked(input, checkApprove);
+          if (hash === this.#awaited) return;
           throw refuse(
             'approval_stale',
-            `the plan is ${this.#awaited ?? ''}, not ${String(input?.hash)}`,
+            `the plan is ${this.#awaited ?? ''}, not ${hash.slice(0, 64)}`,
             'look at the plan again, and approve the hash that the progress shows',
           );
         },
@@ -32,14 +36,15 @@ export class Approval {
     );
     setHandler(
       defineUpdate<string, [RejectInput]>(REJECT_UPDATE),
-      (input: RejectInput | undefined) => {
-        const { actor = 'unknown', reason = 'no reason given' } = input ?? {};
+      (input) => {
+        const { actor, reason } = checkReject(input);
         this.#decision = { approved: false, by: actor, why: reason };
         return 'rejected';
       },
       {
-        validator: (_input: RejectInput | undefined) => {
+        validator: (input: unknown) => {
           this.#assertAwaited();
+          checked(input, checkReject);
         },
         description: 'Publish nothing: {"actor": "who", "reason": "why"}.',
       },

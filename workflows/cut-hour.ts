@@ -1,8 +1,9 @@
 import { HOUR_MS } from '../core/time.js';
 import { checked } from './checked.js';
+import { checkCut } from './checks.js';
 import type { CutHourInput, CutHourResult } from './contract.js';
 import { refuse } from './failures.js';
-import { hourMsOf, hourText } from './input.js';
+import { hourMsOf } from './input.js';
 import { short, waiting } from './proxies.js';
 import { ofHour, running } from './run.js';
 
@@ -14,10 +15,7 @@ export const STREAM_TIMEOUT_MS = 600_000;
  * so that what was sent before is counted live, then cuts.
  */
 export async function cutHour(input: CutHourInput): Promise<CutHourResult> {
-  const { hour, early } = checked(input, ({ hour, early }) => ({
-    hour: hourText('hour', hour),
-    early: early === true,
-  }));
+  const { hour, early } = checked(input, checkCut);
   return running(
     ofHour(hour),
     ({ cutNow }) => (cutNow ? 'cut' : 'was_cut'),

@@ -21,8 +21,9 @@ const SHA256 = /^[0-9a-f]{64}$/;
  */
 export function hourText(name: string, value: unknown): HourText {
   if (typeof value !== 'string') {
-    throw new TruecountError('invalid_argument', `${name} is missing`, {
-      hint: `an input is JSON, such as {"${name}": "2026-11-21T10"}`,
+    const what = isAbsent(value) ? 'missing' : 'no text';
+    throw new TruecountError('invalid_argument', `${name} is ${what}`, {
+      hint: `an input is JSON, such as {"${name.split('.').at(-1)!}": "2026-11-21T10"}`,
     });
   }
   const ms = parseTime(name, value);
@@ -63,9 +64,38 @@ export function hourRange(from: unknown, to: unknown, hoursMax: number): HourRan
   return { from: first, to: end, hours };
 }
 
+/** What is not given; whoever types JSON may write null for it. */
+export function isAbsent(value: unknown): value is undefined | null {
+  return value === undefined || value === null;
+}
+
+/**
+ * The members of a JSON object. Throws invalid_argument for anything else.
+ * @param example what to write instead, for the hint
+ */
+export function fieldsOf(
+  what: string,
+  value: unknown,
+  example: string,
+): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Readonly<Record<string, unknown>>;
+  }
+  throw new TruecountError('invalid_argument', `${what} is no JSON object`, {
+    hint: `such as ${example}`,
+  });
+}
+
+/** Yes or no; what is not given is no. Throws invalid_argument. */
+export function flag(name: string, value: unknown): boolean {
+  if (isAbsent(value)) return false;
+  if (typeof value === 'boolean') return value;
+  throw new TruecountError('invalid_argument', `${name} is neither true nor false`);
+}
+
 /** The hash of a rule set, if one is given. Throws invalid_argument. */
 export function ruleSetHash(value: unknown): string | undefined {
-  if (value === undefined || value === null || value === '') return undefined;
+  if (isAbsent(value) || value === '') return undefined;
   if (typeof value === 'string' && SHA256.test(value)) return value;
   throw new TruecountError('invalid_argument', 'rules is no hash of a rule set', {
     hint: '64 lower-case hex digits; `truecount hours --json` shows the hash of each hour',
@@ -78,14 +108,20 @@ export function wholeNumber(
   value: unknown,
   { min, max, fallback }: { min: number; max: number; fallback?: number },
 ): number {
-  if ((value === undefined || value === null) && fallback !== undefined) return fallback;
+  if (isAbsent(value) && fallback !== undefined) return fallback;
   if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) {
     return value as number;
   }
   throw new TruecountError(
     'invalid_argument',
-    `${name} is no whole number from ${String(min)} to ${String(max)}: ${JSON.stringify(value)}`,
+    `${name} is no whole number from ${String(min)} to ${String(max)}: ${shown(value)}`,
   );
+}
+
+/** Enough of a value for a message: an input may be large. */
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
 /** One of the given words, or the fallback. Throws invalid_argument. */
@@ -95,7 +131,7 @@ export function oneOf<T extends string>(
   words: readonly T[],
   fallback: T,
 ): T {
-  if (value === undefined || value === null) return fallback;
+  if (isAbsent(value)) return fallback;
   const found = words.find((word) => word === value);
   if (found !== undefined) return found;
   throw new TruecountError('invalid_argument', `${name} is none of ${words.join(', ')}`);

@@ -1,8 +1,7 @@
 import { CancellationScope } from '@temporalio/workflow';
 import { checked } from './checked.js';
-import type { PublishHour, PublishRangeInput, PublishRangeResult } from './contract.js';
-import { refuse } from './failures.js';
-import { hourText, oneOf, PUBLISH_HOURS_MAX, wholeNumber } from './input.js';
+import { checkPublish } from './checks.js';
+import type { PublishRangeInput, PublishRangeResult } from './contract.js';
 import { short } from './proxies.js';
 import { ofHour, running } from './run.js';
 
@@ -38,33 +37,4 @@ export async function publishStep(
   return CancellationScope.nonCancellable(() =>
     short.publish.executeWithOptions({ summary }, [{ ...request, step }]),
   );
-}
-
-function checkPublish(input: PublishRangeInput): PublishRangeInput {
-  const { hours, actor, reason } = input;
-  if (!Array.isArray(hours) || hours.length === 0 || hours.length > PUBLISH_HOURS_MAX) {
-    throw refuse('invalid_argument', `hours must name 1 to ${String(PUBLISH_HOURS_MAX)} hours`);
-  }
-  for (const [name, value] of Object.entries({ actor, reason })) {
-    if (typeof value !== 'string' || value === '') {
-      throw refuse('invalid_argument', `${name} is missing: the ledger keeps it`);
-    }
-  }
-  return {
-    hours: (hours as readonly PublishHour[]).map(checkHour),
-    kind: oneOf('kind', input.kind, ['publish', 'rollback', 'confirm'], 'publish'),
-    actor,
-    reason,
-    automatic: input.automatic === true,
-  };
-}
-
-function checkHour(one: PublishHour): PublishHour {
-  const max = Number.MAX_SAFE_INTEGER;
-  return {
-    ...one,
-    hour: hourText('hour', one.hour),
-    generation: wholeNumber('generation', one.generation, { min: 1, max }),
-    expectedRevision: wholeNumber('expectedRevision', one.expectedRevision, { min: 0, max }),
-  };
 }

@@ -1,6 +1,6 @@
 import { checked } from './checked.js';
+import { checkReconcile } from './checks.js';
 import type { ReconcileHourInput, ReconcileHourResult } from './contract.js';
-import { hourText, oneOf, wholeNumber } from './input.js';
 import { long } from './proxies.js';
 import { ofHour, running } from './run.js';
 
@@ -22,14 +22,4 @@ export async function reconcileHour(input: ReconcileHourInput): Promise<Reconcil
       return result;
     },
   );
-}
-
-function checkReconcile({ hour, generation, against }: ReconcileHourInput): ReconcileHourInput {
-  return {
-    hour: hourText('hour', hour),
-    generation: wholeNumber('generation', generation, { min: 1, max: Number.MAX_SAFE_INTEGER }),
-    ...(against === undefined
-      ? {}
-      : { against: oneOf('against', against, ['live', 'served'], 'served') }),
-  };
 }

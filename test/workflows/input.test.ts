@@ -13,7 +13,7 @@ describe('hourText', () => {
 
   it.each([
     [undefined, 'hour is missing'],
-    [10, 'hour is missing'],
+    [10, 'hour is no text'],
     ['', 'hour is no time'],
     ['2025-11-21T10:30', 'not on a whole hour'],
   ])('refuses %j', (value, words) => {

@@ -164,6 +164,24 @@ describe('by hand', () => {
     TIMEOUT_MS,
   );
 
+  it.each<[string, unknown]>([
+    ['publishRange', { hours: [null], kind: 'publish', actor: 'ada', reason: 'why' }],
+    ['replayRange', { from: HOUR, to: '2025-11-21T12', actor: { toString: 1 } }],
+    ['settleDueHours', null],
+    ['cutHour', [HOUR]],
+    ['recomputeHour', { hour: HOUR, cut: {} }],
+    ['reconcileHour', 'text'],
+  ])(
+    '%s ends at once with an input that it cannot take',
+    async (type, input) => {
+      const asked = await replay(
+        new HistoryScript(type, input).failed({ type: 'invalid_argument', message: 'why' }),
+      );
+      expect(asked).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
   it(
     'replayRange goes on as a new run with what it has, when its history has grown long',
     async () => {
