@@ -13,8 +13,8 @@ import { exactNumber } from './sql-check.js';
 /** Memory of the engine that counts an hour again; it spills beyond. */
 const ENGINE_MEMORY_MB = 512;
 
-/** No recompute takes that long: its workflow has ended, one way or the other. */
-const SCRATCH_AGE_MAX_MS = 24 * HOUR_MS;
+/** No recompute and no upload takes that long: whoever began it has ended, one way or the other. */
+const TRANSIENT_AGE_MAX_MS = 24 * HOUR_MS;
 
 export interface LakeAuditOptions {
   /** Null: the lake is not read. */
@@ -83,7 +83,7 @@ async function auditFiles(client: pg.ClientBase, lake: AuditLake): Promise<Check
     'select key, bytes from lake_files',
   );
   const listed = new Map(rows.map(({ key, bytes }) => [key, exactNumber(bytes)]));
-  const isStray = await strayRule(client);
+  const strayRules = await readStrayRules(client);
   const strays = new Findings();
   const wrong = new Findings();
   let objects = 0;
@@ -93,12 +93,17 @@ async function auditFiles(client: pg.ClientBase, lake: AuditLake): Promise<Check
       const expected = listed.get(key);
       listed.delete(key);
       if (expected === undefined) {
-        const problem = isStray(key);
+        const problem = strayRules.ofObject(key);
         if (problem !== null) strays.add(() => ({ key, bytes, problem }));
       } else if (expected !== bytes) {
         wrong.add(() => ({ key, bytes, recorded: expected, problem: 'has another size' }));
       }
     }
+  }
+  for await (const { name, bytes, sinceMs } of lake.unfinished()) {
+    objects++;
+    const problem = strayRules.ofUpload(sinceMs);
+    if (problem !== null) strays.add(() => ({ key: name, bytes, problem }));
   }
   for (const key of listed.keys()) wrong.add(() => ({ key, problem: 'is not in the lake' }));
   return [
@@ -127,24 +132,36 @@ async function auditFiles(client: pg.ClientBase, lake: AuditLake): Promise<Check
 const CLICKS_KEY = /^clicks\/.*\/(\d+)-e(\d+)-[0-9a-f]+\.parquet$/;
 const SCRATCH_KEY = /^scratch\/[0-9a-zA-Z-]+\.(\d+)-[0-9a-f-]+\.parquet$/;
 
+/** Why something in the lake can only be a leftover, or null. */
+interface StrayRules {
+  /** Of an object that the manifest does not list. */
+  ofObject(key: string): string | null;
+  /** Of an upload that has not ended, begun at an instant (epoch ms). */
+  ofUpload(sinceMs: number): string | null;
+}
+
 /**
- * Why an object that the manifest does not list can only be a leftover, or null. A writer of the
- * snapshot's epoch may still list what it wrote; a workflow may still need its scratch.
+ * A writer of the snapshot's epoch may still list what it wrote; a workflow may still need its
+ * scratch, and an upload may still end.
  */
-async function strayRule(client: pg.ClientBase): Promise<(key: string) => string | null> {
-  const { rows } = await client.query<{ slot: number; epoch: string; now: Date }>(
-    'select slot, epoch, now() from archive_progress',
+async function readStrayRules(client: pg.ClientBase): Promise<StrayRules> {
+  const { rows } = await client.query<{ now: Date; slot: number | null; epoch: string | null }>(
+    'select t.now, slot, epoch from (select now()) t left join archive_progress on true',
   );
   const epochs = new Map(rows.map(({ slot, epoch }) => [slot, Number(epoch)]));
-  const oldMs = (rows[0]?.now.getTime() ?? 0) - SCRATCH_AGE_MAX_MS;
-  return (key) => {
-    const [, slot, epoch] = CLICKS_KEY.exec(key) ?? [];
-    if (slot !== undefined && Number(epoch) < (epochs.get(Number(slot)) ?? 0)) {
-      return 'unlisted, of an epoch that can list nothing any more';
-    }
-    const madeMs = SCRATCH_KEY.exec(key)?.[1];
-    if (madeMs === undefined || Number(madeMs) >= oldMs) return null;
-    return 'scratch that is older than any workflow';
+  const oldMs = rows[0]!.now.getTime() - TRANSIENT_AGE_MAX_MS;
+  return {
+    ofObject: (key) => {
+      const [, slot, epoch] = CLICKS_KEY.exec(key) ?? [];
+      if (slot !== undefined && Number(epoch) < (epochs.get(Number(slot)) ?? 0)) {
+        return 'unlisted, of an epoch that can list nothing any more';
+      }
+      const madeMs = SCRATCH_KEY.exec(key)?.[1];
+      if (madeMs === undefined || Number(madeMs) >= oldMs) return null;
+      return 'scratch that is older than any workflow';
+    },
+    ofUpload: (sinceMs) =>
+      sinceMs < oldMs ? 'an upload that has not ended for longer than any takes' : null,
   };
 }
 

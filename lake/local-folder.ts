@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { access, copyFile, link, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { TruecountError } from '../core/errors.js';
-import type { LakeStore } from './store.js';
+import type { LakeStore, UnfinishedPut } from './store.js';
 
 /** Objects on their way in from another file system; no key may begin with it. */
 const INCOMING = '.incoming';
+/** One of them; what a file system hides there is its own. */
+const INCOMING_NAME = /^\.incoming\/[A-Za-z0-9_-]+$/;
 /** Parts of a key: no hidden names, nothing that a file system or a URL would read otherwise. */
 const KEY = /^[A-Za-z0-9_=-][A-Za-z0-9._=-]*(\/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*$/;
 
@@ -28,6 +31,8 @@ export function openLocalLake(folder: string): LakeStore {
       }),
     list: (prefix) => list(root, prefix),
     remove: (key) => guarded(key, () => rm(pathOf(key), { force: true })),
+    unfinished: () => unfinished(root),
+    discard: (name) => guarded(name, () => discard(root, name)),
   };
 }
 
@@ -88,11 +93,28 @@ async function* list(
       if (key === INCOMING || !(key.startsWith(prefix) || prefix.startsWith(`${key}/`))) continue;
       if (entry.isDirectory()) pending.push(path);
       else if (entry.isFile() && key.startsWith(prefix)) {
-        const bytes = await bytesOf(path);
-        if (bytes !== undefined) yield { key, bytes };
+        const found = await statOf(path);
+        if (found !== undefined) yield { key, bytes: found.size };
       }
     }
   }
+}
+
+/** Copies from another file system that did not become objects, or that stayed after they did. */
+async function* unfinished(root: string): AsyncGenerator<UnfinishedPut> {
+  for (const entry of await entriesOf(join(root, INCOMING))) {
+    const name = `${INCOMING}/${entry.name}`;
+    if (!entry.isFile() || !INCOMING_NAME.test(name)) continue;
+    const found = await statOf(join(root, name));
+    if (found !== undefined) yield { name, bytes: found.size, sinceMs: found.mtimeMs };
+  }
+}
+
+async function discard(root: string, name: string): Promise<void> {
+  if (!INCOMING_NAME.test(name)) {
+    throw new TruecountError('invalid_argument', `${name} is no unfinished put`);
+  }
+  await rm(join(root, name), { force: true });
 }
 
 async function entriesOf(folder: string) {
@@ -105,9 +127,9 @@ async function entriesOf(folder: string) {
 }
 
 /** Undefined if it was removed meanwhile. */
-async function bytesOf(path: string): Promise<number | undefined> {
+async function statOf(path: string): Promise<Stats | undefined> {
   try {
-    return (await stat(path)).size;
+    return await stat(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw unavailable(path, error);

@@ -1,3 +1,12 @@
+/** A `put` that has not ended: it is under way, or its process died. */
+export interface UnfinishedPut {
+  /** The lake's own name for it; no key. */
+  readonly name: string;
+  readonly bytes: number;
+  /** When it began or was last added to, epoch ms by the clock of the lake. */
+  readonly sinceMs: number;
+}
+
 /** Where the lake's objects are. A local folder now; nothing here may assume it. */
 export interface LakeStore {
   /** For people: the address of the lake. */
@@ -18,6 +27,10 @@ export interface LakeStore {
   list(prefix: string): AsyncIterable<{ readonly key: string; readonly bytes: number }>;
   /** Removes an object; one that is not there is no error. */
   remove(key: string): Promise<void>;
+  /** What `put` has begun and not ended, in no particular order. No reader sees anything of it. */
+  unfinished(): AsyncIterable<UnfinishedPut>;
+  /** Removes what an unfinished `put` has left; one that is not there is no error. */
+  discard(name: string): Promise<void>;
 }
 
 /** Keys of the two kinds of objects. */

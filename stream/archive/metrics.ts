@@ -50,7 +50,7 @@ export function createArchiveMetrics(registry: Registry) {
     }),
     swept: new Counter({
       name: 'truecount_archive_swept_total',
-      help: 'Files removed that no commit had listed and none can list any more',
+      help: 'Files removed that no commit had listed and none can list any more, uploads included',
       registers,
     }),
     lag: new Gauge({

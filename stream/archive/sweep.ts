@@ -52,6 +52,24 @@ export async function sweepLake(client: pg.ClientBase, lake: LakeStore): Promise
   return { looked, removed, waiting };
 }
 
+/** No upload lasts that long: the process that began it is no more. */
+const UPLOAD_AGE_MS = 24 * 3_600_000;
+
+/**
+ * Removes what uploads have left that began a day before `nowMs` and never ended: those of killed
+ * processes, whichever service they were. Returns their names.
+ * @throws TruecountError `lake_unavailable`
+ */
+export async function sweepUploads(lake: LakeStore, nowMs: number): Promise<string[]> {
+  const removed: string[] = [];
+  for await (const { name, sinceMs } of lake.unfinished()) {
+    if (sinceMs >= nowMs - UPLOAD_AGE_MS) continue;
+    await lake.discard(name);
+    removed.push(name);
+  }
+  return removed;
+}
+
 export interface SweeperOptions {
   readonly owner: string;
   readonly postgres: pg.ClientConfig;
@@ -97,6 +115,9 @@ export class Sweeper {
   private async sweep(): Promise<void> {
     const { owner, postgres: connection, lake } = this.options;
     try {
+      const uploads = await sweepUploads(lake, Date.now());
+      this.onRemoved(uploads.length);
+      if (uploads.length > 0) this.log.info({ uploads }, 'uploads that never ended removed');
       const applicationName = `truecount-archive-sweep ${owner}`;
       const client = await openSession({ connection, applicationName });
       try {

@@ -298,6 +298,12 @@ export function folderLake(folder: string): AuditLake {
         if (isFile && name.startsWith(prefix)) yield { key: name, bytes: size };
       }
     },
+    async *unfinished() {
+      for (const file of await readdir(join(folder, '.incoming')).catch(() => [])) {
+        const { size: bytes, mtimeMs: sinceMs } = await stat(join(folder, '.incoming', file));
+        yield { name: `.incoming/${file}`, bytes, sinceMs };
+      }
+    },
     async fetch(key) {
       const path = join(folder, `${String(process.hrtime.bigint())}.copy`);
       try {

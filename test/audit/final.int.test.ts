@@ -1,4 +1,4 @@
-import { appendFile, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -372,6 +372,24 @@ describe('names what is broken when', () => {
     const report = await run();
     expect(names(report, 'broken')).toEqual(['I9 lake_strays']);
     expect(find(report, 'I9 lake_strays').checked).toMatchObject({ objects: 7, findings: 2 });
+  });
+
+  it('an upload has not ended for more than a day', async () => {
+    const path = join(folder, '.incoming', 'a7e1');
+    await mkdir(dirname(path));
+    await writeFile(path, 'half');
+    const begun = (hoursAgo: number): Promise<void> => {
+      const at = new Date(Date.now() - hoursAgo * 3_600_000);
+      return utimes(path, at, at);
+    };
+    await begun(23);
+    expect(names(await run(), 'broken')).toEqual([]);
+    await begun(25);
+    const report = await run();
+    expect(names(report, 'broken')).toEqual(['I9 lake_strays']);
+    expect(find(report, 'I9 lake_strays').examples).toEqual([
+      expect.objectContaining({ key: '.incoming/a7e1', bytes: 4 }),
+    ]);
   });
 
   it('cells were altered with all that vouches for them in Postgres: the lake still tells', async () => {

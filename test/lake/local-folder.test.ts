@@ -1,10 +1,21 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sha256Hex } from '../../core/rules/canonical-json.js';
 import { openLake } from '../../lake/open.js';
 import { fetchVerified } from '../../lake/verify.js';
+import { sweepUploads } from '../../stream/archive/sweep.js';
 
 let dir: string;
 
@@ -77,6 +88,65 @@ test('a file is handed over only if size and checksum are those of the manifest'
   expect(await error({ sha256: sha256Hex('abd') })).toMatchObject({
     code: damaged.code,
     message: expect.stringMatching(damaged.message) as unknown,
+  });
+});
+
+async function unfinished(): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name } of lake().unfinished()) found.push(name);
+  return found.sort();
+}
+
+test('an object from another file system arrives whole, and nothing of its way stays', async (ctx) => {
+  const other = '/dev/shm';
+  if (!existsSync(other) || statSync(other).dev === statSync(dir).dev) {
+    ctx.skip('needs a second file system at /dev/shm');
+  }
+  const away = mkdtempSync(join(other, 'lake-test-'));
+  try {
+    writeFileSync(join(away, 'a'), 'from afar');
+    await lake().put('clicks/a', join(away, 'a'));
+    expect(readdirSync(away)).toEqual([]);
+  } finally {
+    rmSync(away, { recursive: true });
+  }
+  expect(readFileSync((await lake().fetch('clicks/a')).path, 'utf8')).toBe('from afar');
+  expect(existsSync(join(dir, 'lake', '.incoming')), 'it was copied first').toBe(true);
+  expect(await unfinished()).toEqual([]);
+});
+
+describe('what a killed put left', () => {
+  function left(name: string, hoursAgo: number): string {
+    const path = join(dir, 'lake', '.incoming', name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, 'half');
+    const at = new Date(Date.now() - hoursAgo * 3_600_000);
+    utimesSync(path, at, at);
+    return path;
+  }
+
+  test('is no object; it is listed apart, and can be discarded by that name alone', async () => {
+    const path = left('7d0c', 2);
+    expect(await keys('')).toEqual([]);
+    expect(await unfinished()).toEqual(['.incoming/7d0c']);
+    await lake().put('clicks/a', local('kept'));
+    for (const name of ['clicks/a', '.incoming/../clicks/a', '.incoming/', '/etc/passwd']) {
+      await expect(lake().discard(name)).rejects.toMatchObject({ code: 'invalid_argument' });
+    }
+    await lake().discard('.incoming/7d0c');
+    await lake().discard('.incoming/7d0c');
+    expect(existsSync(path)).toBe(false);
+    expect(await keys('')).toEqual(['clicks/a 4']);
+  });
+
+  test('is swept after a day; an upload of today may still end', async () => {
+    const [old, young] = [left('old', 25), left('young', 23)];
+    expect(await sweepUploads(lake(), Date.now())).toEqual(['.incoming/old']);
+    expect([existsSync(old), existsSync(young)]).toEqual([false, true]);
+  });
+
+  test('in a lake that nobody has written to there is nothing to sweep', async () => {
+    expect(await sweepUploads(lake(), Date.now())).toEqual([]);
   });
 });
 

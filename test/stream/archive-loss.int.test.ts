@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CompressionTypes } from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -210,11 +210,20 @@ describe('files that no commit has listed', () => {
     expect(orphans.length).toBeGreaterThan(0);
     // As long as nobody has taken over, its commit may still be on its way.
     expect(await sweep()).toMatchObject({ removed: [], waiting: orphans.length });
+    // Killed two days ago, in the middle of a copy from another file system.
+    const upload = join(lake().url, '.incoming', 'half');
+    mkdirSync(dirname(upload), { recursive: true });
+    writeFileSync(upload, 'half');
+    utimesSync(
+      upload,
+      new Date(Date.now() - 2 * 86_400_000),
+      new Date(Date.now() - 2 * 86_400_000),
+    );
     await start();
     await untilArchived(database.pool, kafkaBrokers(), topic);
     await until('they are swept', async () => {
       const left = await orphansOf(database.pool, lake());
-      return !left.some((key) => orphans.includes(key));
+      return !left.some((key) => orphans.includes(key)) && !existsSync(upload);
     });
     await stop();
     expect(await orphansOf(database.pool, lake())).toEqual([]);
