@@ -13,8 +13,11 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'kernel_failed',
 ]);
 
-/** A kernel that dies this often on one task will die again: it lacks memory, or has a defect. */
-export const KERNEL_ATTEMPTS = 4;
+/**
+ * A kernel that dies on one task at this attempt will die again: it lacks memory, or has a defect. The
+ * server also counts attempts that ended with their worker, so it is more than a few.
+ */
+export const KERNEL_ATTEMPTS = 8;
 
 /** Why the activity was told to end: by its workflow, for its silence, or since its worker stops. */
 export type Aborted = 'cancelled' | 'silent' | 'stopped' | null;

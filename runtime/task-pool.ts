@@ -31,8 +31,22 @@ export class TaskPool {
   async run(order: TaskOrder, options: RunOptions): Promise<unknown> {
     options.signal.throwIfAborted();
     const usable = this.waiting.splice(0).filter((one) => one.isUsable());
-    const taskProcess = usable.pop() ?? new TaskProcess();
+    const waited = usable.pop();
     this.waiting.push(...usable);
+    try {
+      return await this.runIn(waited ?? new TaskProcess(), order, options);
+    } catch (error) {
+      // It died of something else, before the task: that is no attempt at it.
+      if (waited?.diedUnheard !== true || options.signal.aborted) throw error;
+      return this.runIn(new TaskProcess(), order, options);
+    }
+  }
+
+  private async runIn(
+    taskProcess: TaskProcess,
+    order: TaskOrder,
+    options: RunOptions,
+  ): Promise<unknown> {
     const result = await taskProcess.run(order, options);
     if (taskProcess.isUsable()) this.waiting.push(taskProcess);
     return result;
@@ -47,6 +61,7 @@ class TaskProcess {
   private onMessage: (message: TaskMessage) => void = () => undefined;
   private stderr = '';
   private tasks = 0;
+  private heard = false;
   private idle: NodeJS.Timeout | undefined;
 
   constructor() {
@@ -71,9 +86,16 @@ class TaskProcess {
     return this.child.connected && !this.child.killed && this.tasks < TASKS_PER_PROCESS_MAX;
   }
 
+  /** Whether it ended without a word about its last task. */
+  get diedUnheard(): boolean {
+    return !this.child.connected && !this.heard;
+  }
+
   async run(order: TaskOrder, options: RunOptions): Promise<unknown> {
     const { signal } = options;
     this.tasks++;
+    this.heard = false;
+    this.stderr = '';
     this.setIdle(false);
     const kill = (): void => void this.child.kill('SIGKILL');
     signal.addEventListener('abort', kill, { once: true });
@@ -95,6 +117,7 @@ class TaskProcess {
   private async outcomeOf(order: TaskOrder, options: RunOptions): Promise<TaskMessage> {
     const outcome = new Promise<TaskMessage>((resolve) => {
       this.onMessage = (message) => {
+        this.heard ||= message.kind !== 'ready';
         if (message.kind === 'progress') options.onProgress(message.progress);
         else if (message.kind !== 'ready') resolve(message);
       };

@@ -86,6 +86,8 @@ function show(doing: TaskOrder['job']['kind'] | 'idle'): void {
   process.title = `truecount task: ${doing}`;
 }
 
+// A Ctrl-C or a service manager's stop reaches the whole group: whoever gives the orders decides.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 // Whoever gives the orders is gone, or needs no more tasks: nobody wants a result.
 process.once('disconnect', () => process.exit(0));
 process.on('message', (order: TaskOrder) => {

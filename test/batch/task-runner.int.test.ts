@@ -192,6 +192,26 @@ describe('tasks in other processes', () => {
     expect(used.size).toBe(2);
   });
 
+  test('a process that dies while it waits costs no task its attempt', async () => {
+    const run = runner();
+    await run.aggregate(tasks[0]!, quiet);
+    const waiting = taskProcesses('idle');
+    expect(waiting.length).toBeGreaterThan(0);
+    // The pool cannot have heard of it when it hands out the next task.
+    for (const pid of waiting) process.kill(pid, 'SIGKILL');
+    expect((await run.aggregate(tasks[0]!, quiet)).rowsRead).toBeGreaterThan(0);
+  });
+
+  test('a process leaves it to its parent what becomes of Ctrl-C', async () => {
+    const running = runner().aggregate(tasks[0]!, {
+      ...quiet,
+      onProgress: () => {
+        for (const pid of taskProcesses()) process.kill(pid, 'SIGINT');
+      },
+    });
+    expect((await running).rowsRead).toBeGreaterThan(0);
+  });
+
   test('a process that dies is kernel_failed, with the signal', async () => {
     const running = runner().aggregate(tasks[0]!, {
       ...quiet,
