@@ -6,6 +6,7 @@ import {
   readHours,
   type CutEntry,
   type HourAnswer,
+  type HourDecision,
   type HourFailure,
   type ServedGeneration,
 } from '../../store/read/hours.js';
@@ -43,6 +44,14 @@ const FailureDocument = Type.Object({
   run_id: Type.String(),
 });
 
+const DecisionDocument = Type.Object({
+  reconciliation: Type.Integer({ description: 'GET /reconciliations/{id} has its cells' }),
+  at: TimeSchema,
+  drift: Type.Number({ description: 'share of the clicks that moved' }),
+  cells_differ: Type.Integer({ minimum: 0 }),
+  reason: Type.String(),
+});
+
 const HourDocument = Type.Object({
   hour: TimeSchema,
   state: StateSchema,
@@ -65,6 +74,12 @@ const HourDocument = Type.Object({
   }),
   failure: Type.Union([FailureDocument, Type.Null()], {
     description: 'why settlements do not get it done; null: it is done, or none has failed',
+  }),
+  waiting: Type.Union([DecisionDocument, Type.Null()], {
+    description: 'the comparison of a settlement that leaves it to a person; null: none does',
+  }),
+  alert: Type.Union([DecisionDocument, Type.Null()], {
+    description: 'the comparison by which what serves was published with an alert; null: none',
   }),
 });
 
@@ -117,6 +132,8 @@ function toDocument(hour: HourAnswer): Static<typeof HourDocument> {
     due: hour.due,
     causes: [...hour.causes],
     failure: hour.failure === null ? null : failureOf(hour.failure),
+    waiting: hour.waiting === null ? null : decisionOf(hour.waiting),
+    alert: hour.alert === null ? null : decisionOf(hour.alert),
   };
 }
 
@@ -129,6 +146,11 @@ function failureOf(failure: HourFailure): Static<typeof FailureDocument> {
   const { sinceMs, lastMs, times, error, workflowId, runId } = failure;
   const [since, last] = [formatTime(sinceMs), formatTime(lastMs)];
   return { since, last, times, error, workflow_id: workflowId, run_id: runId };
+}
+
+function decisionOf(found: HourDecision): Static<typeof DecisionDocument> {
+  const { reconciliation, atMs, drift, cellsDiffer, reason } = found;
+  return { reconciliation, at: formatTime(atMs), drift, cells_differ: cellsDiffer, reason };
 }
 
 function cutOf(cut: readonly CutEntry[]): Static<typeof CutDocument> {

@@ -57,11 +57,14 @@ function cutShown(hour: Answer['hours'][number]) {
   return hour.served?.cut ?? hour.cut;
 }
 
-/** A hold; why it is not done; and while the live count is shown, why it may differ from the exact one. */
-function remarksOn({ held, failure, served, causes }: Answer['hours'][number]): string {
+/** What keeps it from people's trust: holds, an alert, why it is not done, and what live may lack. */
+function remarksOn(hour: Answer['hours'][number]): string {
+  const { held, waiting, alert, failure, served, causes } = hour;
   const shown = served === null ? causes : [];
   return [
     ...(held === null ? [] : [printable(`held: ${held}`)]),
+    ...(waiting === null ? [] : [printable(`waits for a person: ${waiting.reason}`)]),
+    ...(alert === null ? [] : [printable(`published with an alert: ${alert.reason}`)]),
     ...(failure === null ? [] : [failed(failure)]),
     ...shown.map(({ cause, detail }) => printable(`${cause}: ${detail}`)),
   ].join('; ');

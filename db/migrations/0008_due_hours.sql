@@ -69,3 +69,29 @@ return exists (select from hour_holds x where x.hour = of_hour and x.released is
          select from late_clicks l
           where l.hour = of_hour
             and is_late_pending(p.generation, head.publication, l.slot, l.log_offset)));
+
+-- The comparison for which an hour waits for a person, null: it waits for none. A settlement's decision
+-- to hold stands until something is published: else the schedule would compute the same hour again in
+-- every run, and keep others out. What a person looked at, by whatever rules, is no decision of the
+-- schedule.
+create function holding_reconciliation(of_hour timestamptz) returns bigint
+language sql stable
+return (
+  select r.id
+    from (select * from reconciliations x
+           where x.hour = of_hour and x.made_by like 'settleDueHours %'
+           order by x.id desc limit 1) r
+   where r.decision = 'hold'
+     and r.revision = coalesce((select max(p.revision) from pointers p where p.hour = of_hour), 0));
+
+-- The comparison that let a generation become a revision of an hour with an alert, null: there is none.
+-- It was made at the revision before.
+create function alerting_reconciliation(of_hour timestamptz, of_revision integer, of_generation bigint)
+returns bigint
+language sql stable
+return (
+  select r.id
+    from (select * from reconciliations x
+           where x.hour = of_hour and x.generation = of_generation and x.revision = of_revision - 1
+           order by x.id desc limit 1) r
+   where r.decision = 'publish_alert');

@@ -26,16 +26,6 @@ export interface DueWork {
   readonly waiting: readonly number[];
 }
 
-// A settlement's decision to hold stands until something is published: else the schedule would compute
-// the same hours again in every run, and they would keep the others out. What a person looked at, by
-// whatever rules, is no decision of the schedule.
-const WAITS = `coalesce((
-  select r.decision = 'hold' and r.made_at > coalesce(
-           (select l.at from pointers p join ledger l using (publication)
-             where p.hour = w.hour order by p.revision desc limit 1), '-infinity')
-    from reconciliations r where r.hour = w.hour and r.made_by like 'settleDueHours %'
-   order by r.id desc limit 1), false)`;
-
 // The hours with late clicks come from a loose scan of the primary key: one probe an hour, where a
 // DISTINCT would read every late click there ever was.
 const SQL = `
@@ -80,7 +70,8 @@ const SQL = `
     union all select 'toRecompute', hour from live
     union all select 'toExamine', hour from late
   ), sorted as (
-    select case when list <> 'toCut' and ${WAITS} then 'waiting' else list end as list, hour,
+    select case when list <> 'toCut' and holding_reconciliation(hour) is not null
+                then 'waiting' else list end as list, hour,
            (select f.failed_at from hour_failures f where f.hour = w.hour) as failed_at
       from work w
   )

@@ -31,6 +31,21 @@ export interface HourAnswer {
   readonly causes: readonly { readonly cause: string; readonly detail: string }[];
   /** Why the settlements since then did not get it done; null: it is done, or none has failed. */
   readonly failure: HourFailure | null;
+  /** The comparison that leaves it to a person, as of now; null: none does. */
+  readonly waiting: HourDecision | null;
+  /** The comparison by which what serves was published with an alert; null: it was without. */
+  readonly alert: HourDecision | null;
+}
+
+/** What a comparison of the hour said. */
+export interface HourDecision {
+  readonly reconciliation: number;
+  /** Share of the clicks that moved. */
+  readonly drift: number;
+  readonly cellsDiffer: number;
+  /** One sentence for people. */
+  readonly reason: string;
+  readonly atMs: number;
 }
 
 export interface HourFailure {
@@ -96,7 +111,11 @@ const SQL = `
          (select coalesce(json_agg(json_build_object('cause', x.cause, 'detail', x.detail)
                     order by x.cause, x.slot), '[]')
             from hour_causes x where x.hour = h.hour) as causes,
-         f.since, f.failed_at, f.times, f.error, f.workflow_id, f.run_id
+         f.since, f.failed_at, f.times, f.error, f.workflow_id, f.run_id,
+         (select ${decisionJson('r')} from reconciliations r
+           where r.id = holding_reconciliation(h.hour) and not nothing_to_settle(h.hour)) as waiting,
+         (select ${decisionJson('r')} from reconciliations r
+           where r.id = alerting_reconciliation(h.hour, p.revision, p.generation)) as alert
     from mark
     left join asked h on true
     left join lateral served_pointer(h.hour, mark.as_of) p on true
@@ -107,6 +126,12 @@ const SQL = `
 function cutJson(cut: string): string {
   return `coalesce(json_agg(json_build_object('topic', p.topic, 'partition', p.partition,
     'nextOffset', ${cut}.next_offset) order by p.topic, p.partition), '[]')`;
+}
+
+function decisionJson(r: string): string {
+  return `json_build_object('reconciliation', ${r}.id, 'drift', ${r}.drift,
+    'cellsDiffer', ${r}.cells_differ, 'reason', ${r}.reason,
+    'atMs', floor(extract(epoch from ${r}.made_at) * 1000))`;
 }
 
 interface Row {
@@ -134,6 +159,8 @@ interface Row {
   error: string;
   workflow_id: string;
   run_id: string;
+  waiting: HourDecision | null;
+  alert: HourDecision | null;
 }
 
 /**
@@ -174,6 +201,8 @@ function toHour(row: Row, hour: Date): HourAnswer {
     due: row.due,
     causes: row.causes,
     failure: row.since === null ? null : toFailure(row, row.since),
+    waiting: row.waiting === null ? null : exactDecision(row.waiting),
+    alert: row.alert === null ? null : exactDecision(row.alert),
   };
 }
 
@@ -200,4 +229,13 @@ function toServed(row: Row, generation: string): ServedGeneration {
 
 function exactEntry(entry: CutEntry): CutEntry {
   return { ...entry, nextOffset: exactNumber(entry.nextOffset) };
+}
+
+function exactDecision(found: HourDecision): HourDecision {
+  const { reconciliation, cellsDiffer } = found;
+  return {
+    ...found,
+    reconciliation: exactNumber(reconciliation),
+    cellsDiffer: exactNumber(cellsDiffer),
+  };
 }

@@ -94,7 +94,8 @@ describe('what is due', () => {
     await sql(
       `insert into reconciliations (hour, generation, against, revision, clicks_base, clicks_new, clicks_moved,
          cells_compared, cells_differ, causes, drift, threshold, decision, reason, made_by)
-       values ($1, $2, 'live', 0, 1, 1, 0, 1, 0, '{}', 0, 0, $3, '', $4)`,
+       values ($1, $2, 'live', (select count(*) from pointers where hour = $1), 1, 1, 0, 1, 0, '{}', 0,
+               0, $3, '', $4)`,
       [new Date(at(hour)), generation, decision, madeBy],
     );
   }
