@@ -17,13 +17,14 @@ export function publishActivity({ session }: ActivityDeps): Activities['publish'
         Context.current().info.workflowExecution ?? {};
       const wanted = [];
       for (const { hour, generation, expectedRevision, reconciliation, examinedBy } of hours) {
+        const by = examinedBy ?? generation;
         wanted.push({
           hourMs: hourMsOf(hour),
           generation,
           expectedRevision,
           reconciliation: reconciliation ?? null,
           ...(kind === 'confirm'
-            ? { examined: await examinedCut(client, generation, examinedBy ?? generation) }
+            ? { examined: await examinedCut(client, generation, by), examinedBy: by }
             : {}),
         });
       }

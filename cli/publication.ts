@@ -3,7 +3,7 @@ import type { Config } from '../runtime/config.js';
 import type { PublishHour, PublishRangeInput, PublishRangeResult } from '../workflows/contract.js';
 import { publishRangeStart } from '../workflows/start-options.js';
 import { columns, printResult } from './output.js';
-import { actorName, outcomeDocument, runPlan, type RangeOptions } from './range-verb.js';
+import { outcomeDocument, runPlan, signature, type RangeOptions } from './range-verb.js';
 import type { RunOutcome } from './workflow-run.js';
 
 export interface PlannedPublication {
@@ -15,13 +15,16 @@ export interface PlannedPublication {
   readonly again: string[];
 }
 
-/** Runs a publication or a rollback and prints what came of it. */
+/**
+ * Runs a publication or a rollback and prints what came of it.
+ * @throws TruecountError `invalid_argument` for a reason that the ledger does not take
+ */
 export async function runPublication(
   config: Config,
   options: RangeOptions,
   { plan, inputs, kind, reason, again }: PlannedPublication,
 ): Promise<void> {
-  const input: PublishRangeInput = { hours: inputs, kind, actor: actorName(), reason };
+  const input: PublishRangeInput = { hours: inputs, kind, ...signature(reason) };
   const wanted = [{ options: publishRangeStart(input, `${plan.from}--${plan.to}`), input }];
   const outcomes = await runPlan(config, options, { plan, wanted, again });
   const [outcome] = outcomes ?? [];

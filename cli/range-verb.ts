@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import type pg from 'pg';
 import { TruecountError } from '../core/errors.js';
+import { ledgerWords } from '../core/ledger-words.js';
 import { formatTime, parseHourRange, type TimeRange } from '../core/range.js';
 import { paceOf, planOf, type PlannedHour, type RangePlan } from '../core/range-plan.js';
 import { hashRuleSet, parseRuleSetJson } from '../core/rules/rule-set.js';
@@ -108,6 +109,17 @@ export function rangeOf(options: RangeOptions): TimeRange {
 /** Who does it, for the ledger: `user@host`. */
 export function actorName(): string {
   return `${userInfo().username}@${hostname()}`;
+}
+
+/**
+ * Who and why, as the ledger takes them.
+ * @throws TruecountError `invalid_argument`
+ */
+export function signature(reason: string): { readonly actor: string; readonly reason: string } {
+  return {
+    reason: ledgerWords('reason', reason),
+    actor: ledgerWords('actor', actorName()),
+  };
 }
 
 const HASH = /^[0-9a-f]{64}$/;

@@ -3,6 +3,7 @@ import type { Cut } from './cut.js';
 import { TruecountError } from './errors.js';
 import { ledgerCut } from './ledger.js';
 import type { LedgerHour, LedgerKind } from './ledger.js';
+import { checkEntryWords } from './ledger-words.js';
 import { formatTime } from './range.js';
 
 /** One hour that somebody wants to change. */
@@ -11,9 +12,12 @@ export interface WantedHour {
   readonly generation: number;
   /** The revision that must be the newest; 0: none. */
   readonly expectedRevision: number;
+  /** The one that decided it; null: a person publishes without one. */
   readonly reconciliation: number | null;
   /** Of a confirmation: the higher cut up to which the hour's clicks were looked at. */
   readonly examined?: Cut;
+  /** Of a confirmation: the generation of that cut; default: the one that serves. */
+  readonly examinedBy?: number;
 }
 
 export interface PublishRequest {
@@ -45,16 +49,21 @@ export interface FoundHour {
     readonly cut: Cut;
     readonly collected: boolean;
   } | null;
+  /** The wanted reconciliation; null: none is wanted, or there is none of that number. */
+  readonly reconciliation: { readonly hourMs: number; readonly generation: number } | null;
 }
 
 /** Hours in one publication at most: about a month. */
 export const PUBLICATION_HOURS_MAX = 1_000;
+
+const RECONCILIATION_HINT = 'leave it out, or take the number of one from GET /reconciliations';
 
 /**
  * Checks a request before anything is asked of Postgres, and puts its hours in order.
  * @throws TruecountError invalid_argument
  */
 export function checkRequest(request: PublishRequest): readonly WantedHour[] {
+  checkEntryWords(request);
   const hours = [...request.hours].sort((a, b) => a.hourMs - b.hourMs);
   if (hours.length === 0 || hours.length > PUBLICATION_HOURS_MAX) {
     throw new TruecountError(
@@ -66,6 +75,13 @@ export function checkRequest(request: PublishRequest): readonly WantedHour[] {
   const twice = hours.find(({ hourMs }, i) => hours[i + 1]?.hourMs === hourMs);
   if (twice !== undefined) {
     throw new TruecountError('invalid_argument', `${formatTime(twice.hourMs)} is named twice`);
+  }
+  const odd = hours.find(
+    ({ reconciliation: id }) => id !== null && !(Number.isSafeInteger(id) && id > 0),
+  );
+  if (odd !== undefined) {
+    const id = JSON.stringify(odd.reconciliation);
+    throw noReconciliation(odd.hourMs, `${id} is no number of a reconciliation`);
   }
   return hours;
 }
@@ -89,6 +105,7 @@ export function decideHour(
     });
   }
   const generation = wantedGeneration(hour, wanted, found);
+  refuseOtherReconciliation(kind, wanted, found);
   if (kind === 'rollback' && !found.hasServed) {
     throw new TruecountError(
       'invalid_argument',
@@ -145,4 +162,36 @@ function wantedGeneration(
     });
   }
   return generation;
+}
+
+/** A reconciliation in the ledger is evidence: it is one of this hour, and of what is published. */
+function refuseOtherReconciliation(
+  kind: PublishRequest['kind'],
+  wanted: WantedHour,
+  { reconciliation: found }: FoundHour,
+): void {
+  if (wanted.reconciliation === null) return;
+  const name = `reconciliation ${String(wanted.reconciliation)}`;
+  const hour = formatTime(wanted.hourMs);
+  if (found === null) {
+    throw new TruecountError('not_found', `${hour}: there is no ${name}`, {
+      hint: RECONCILIATION_HINT,
+      context: { hour },
+    });
+  }
+  const made = kind === 'confirm' ? (wanted.examinedBy ?? wanted.generation) : wanted.generation;
+  if (found.hourMs === wanted.hourMs && found.generation === made) return;
+  throw noReconciliation(
+    wanted.hourMs,
+    `${name} compared generation ${String(found.generation)} of ${formatTime(found.hourMs)}, ` +
+      `not generation ${String(made)}`,
+  );
+}
+
+function noReconciliation(hourMs: number, what: string): TruecountError {
+  const hour = formatTime(hourMs);
+  return new TruecountError('invalid_argument', `${hour}: ${what}`, {
+    hint: RECONCILIATION_HINT,
+    context: { hour },
+  });
 }

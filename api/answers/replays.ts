@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { TruecountError } from '../../core/errors.js';
+import { LEDGER_WORDS_MAX, ledgerWords } from '../../core/ledger-words.js';
 import { formatTime, parseHourRange } from '../../core/range.js';
 import { REPLAY_PARALLEL_MAX } from '../../core/replay.js';
 import { readError, type Reader } from '../../store/read/connection.js';
@@ -30,8 +31,8 @@ export const ReplayBody = Type.Object(
         pattern: '^[0-9a-f]{64}$',
       }),
     ),
-    reason: Type.Optional(words('why, for the ledger', 500)),
-    actor: Type.Optional(words('who, for the ledger', 100)),
+    reason: Type.Optional(words('why, for the ledger', LEDGER_WORDS_MAX.reason)),
+    actor: Type.Optional(words('who, for the ledger', LEDGER_WORDS_MAX.actor)),
     needs_approval: Type.Optional(
       Type.Boolean({ description: 'publish nothing until what would change is approved' }),
     ),
@@ -112,14 +113,17 @@ export async function startReplay(
 ): Promise<Static<typeof ReplaySummaryDocument>> {
   const { fromMs, toMs } = parseHourRange(body.from, body.to);
   const { rules, reason, actor, needs_approval: needsApproval, parallel } = body;
+  const words = {
+    actor: ledgerWords('actor', actor ?? 'api'),
+    ...(reason === undefined ? {} : { reason: ledgerWords('reason', reason) }),
+  };
   const temporal = configured(control);
   if (rules !== undefined) await assertStored(reader, rules);
   const started = await temporal.start({
     from: formatTime(fromMs),
     to: formatTime(toMs),
-    actor: actor ?? 'api',
+    ...words,
     ...(rules === undefined ? {} : { rules }),
-    ...(reason === undefined ? {} : { reason }),
     ...(needsApproval === undefined ? {} : { needsApproval }),
     ...(parallel === undefined ? {} : { parallel }),
   });

@@ -27,6 +27,7 @@ import {
   rangeOf,
   readFacts,
   showPlan,
+  signature,
   withRangeOptions,
   type RangeOptions,
 } from '../range-verb.js';
@@ -122,6 +123,7 @@ async function planned(options: ReplayOptions): Promise<{
       hint: 'end the range with an hour that is over',
     });
   }
+  const signed = signature(options.reason ?? 'replay');
   return withReader(options, async (pool) => {
     const rules = await askedRules(pool, options.rules);
     const hours = replayHours(await readFacts(pool, range), rules?.hash);
@@ -133,7 +135,7 @@ async function planned(options: ReplayOptions): Promise<{
     const input = {
       ...{ from: plan.from, to: plan.to },
       ...(rules === undefined ? {} : { rules: rules.hash }),
-      ...{ reason: options.reason ?? 'replay', actor: actorName() },
+      ...signed,
       ...(options.review === true ? { needsApproval: true } : {}),
       ...(parallel === undefined ? {} : { parallel }),
     };

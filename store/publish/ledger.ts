@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { ledgerHash, ledgerText } from '../../core/ledger.js';
 import type { LedgerBody } from '../../core/ledger.js';
+import { checkEntryWords } from '../../core/ledger-words.js';
 import { formatTime } from '../../core/range.js';
 
 /** The head under its row lock: the lock orders everything that is seen, until the commit. */
@@ -31,12 +32,16 @@ export async function entryOf(client: pg.ClientBase, request: string): Promise<L
   return rows[0] === undefined ? null : (JSON.parse(rows[0].body) as LedgerBody);
 }
 
-/** Appends the entry and makes its hash the head's. */
+/**
+ * Appends the entry and makes its hash the head's.
+ * @throws TruecountError `invalid_argument` for words that could not be read again
+ */
 export async function appendEntry(
   client: pg.ClientBase,
   head: LockedHead,
   entry: Omit<LedgerBody, 'publication' | 'at'>,
 ): Promise<void> {
+  checkEntryWords(entry);
   const body = ledgerText({ ...entry, publication: head.publication, at: head.at });
   const hash = ledgerHash(head.prevHash, body);
   await client.query(

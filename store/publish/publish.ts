@@ -54,6 +54,8 @@ interface Row {
   checksum: string;
   collected: boolean;
   cut: Cut;
+  reconciled_hour: Date | null;
+  reconciled: string | null;
 }
 
 /** The hours under the lock. `for share` keeps a collection of the wanted generations waiting. */
@@ -71,8 +73,11 @@ async function findHours(
             (select coalesce(json_agg(json_build_object('topic', s.topic,
                       'partition', s.partition, 'nextOffset', c.next_offset)), '[]')
                from generation_cuts c join stream_progress s using (slot)
-              where c.generation = g.id) as cut
-       from unnest($1::timestamptz[], $2::bigint[]) with ordinality as w (hour, generation, i)
+              where c.generation = g.id) as cut,
+            r.hour as reconciled_hour, r.generation as reconciled
+       from unnest($1::timestamptz[], $2::bigint[], $3::bigint[])
+              with ordinality as w (hour, generation, reconciliation, i)
+       left join reconciliations r on r.id = w.reconciliation
        left join lateral (
          select revision, generation from pointers where hour = w.hour
           order by revision desc limit 1
@@ -81,7 +86,11 @@ async function findHours(
          select * from generations where id = w.generation for share
        ) g on true
       order by w.i`,
-    [wanted.map((w) => new Date(w.hourMs)), wanted.map((w) => w.generation)],
+    [
+      wanted.map((w) => new Date(w.hourMs)),
+      wanted.map((w) => w.generation),
+      wanted.map((w) => w.reconciliation),
+    ],
   );
   return rows.map((row) => ({
     hourMs: row.hour.getTime(),
@@ -100,6 +109,10 @@ async function findHours(
             cut: row.cut,
             collected: row.collected,
           },
+    reconciliation:
+      row.reconciled_hour === null
+        ? null
+        : { hourMs: row.reconciled_hour.getTime(), generation: Number(row.reconciled) },
   }));
 }
 

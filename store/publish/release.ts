@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { TruecountError } from '../../core/errors.js';
 import { formatTime } from '../../core/range.js';
 import { ledgerCut, type LedgerHour } from '../../core/ledger.js';
+import { checkEntryWords } from '../../core/ledger-words.js';
 import type { Cut } from '../../core/cut.js';
 import { appendEntry, entryOf, lockHead } from './ledger.js';
 import { inTransaction } from './transaction.js';
@@ -16,9 +17,11 @@ export interface ReleaseRequest {
 /**
  * Ends the holds of hours, so that automatic publication may go on; what is served stays. Returns
  * the publication number of the entry.
- * @throws TruecountError `not_found` where none of the hours is held
+ * @throws TruecountError `not_found` where none of the hours is held, `invalid_argument` for words that
+ * the ledger does not take
  */
 export async function releaseHours(client: pg.Client, request: ReleaseRequest): Promise<number> {
+  checkEntryWords(request);
   return inTransaction(client, async () => {
     const head = await lockHead(client);
     const before = await entryOf(client, request.request);

@@ -1,6 +1,7 @@
 import { bucketOf } from '../../core/lake-file.js';
 import type { Cut } from '../../core/cut.js';
 import type { HourPublication, SourceFile, SourceRange } from '../../core/explain.js';
+import type { LedgerBody, LedgerHour } from '../../core/ledger.js';
 import { formatTime } from '../../core/range.js';
 import { readRows, type Reader } from './connection.js';
 import { exactNumber } from './values.js';
@@ -74,70 +75,83 @@ export async function explainFiles(
     }));
 }
 
-// An entry names its hours; the tables say which entries are about this one.
-const PUBLICATIONS = `
-  select l.publication, l.kind, l.at, l.body::jsonb ->> 'actor' as actor,
-         l.body::jsonb ->> 'reason' as reason, e.entry ->> 'revision' as revision,
-         e.entry ->> 'inputs' as inputs, e.entry ->> 'rule_set' as rule_set,
-         r.id as reconciliation, r.cells_differ, r.drift, r.decision
-    from ledger l
-   cross join lateral (
-     select entry from jsonb_array_elements(l.body::jsonb -> 'hours') entry
-      where entry ->> 'hour' = $2
-   ) e
-    left join reconciliations r on r.id = (e.entry ->> 'reconciliation')::bigint
-   where l.publication <= $3
-     and l.publication in (
+// The tables say which entries are about the hour.
+const ENTRIES = `
+  select publication, kind, at, body
+    from ledger
+   where publication <= $2
+     and publication in (
        select publication from pointers where hour = $1
        union select publication from hour_holds where hour = $1
        union select released from hour_holds where hour = $1
        union select x.publication from examined_cuts x
                join generations g on g.id = x.generation where g.hour = $1)
-   order by l.publication`;
+   order by publication`;
 
-interface PublicationRow {
+const DECISIONS = `
+  select id, cells_differ, drift, decision from reconciliations where id = any ($1::bigint[])`;
+
+interface EntryRow {
   publication: string;
   kind: string;
   at: Date;
-  actor: string;
-  reason: string;
-  revision: string;
-  inputs: string;
-  rule_set: string;
-  reconciliation: string | null;
+  body: string;
+}
+
+interface DecisionRow {
+  id: string;
   cells_differ: string;
   drift: number;
   decision: string;
 }
 
-/** Every entry of the ledger about the hour up to a publication number, ascending. */
+/**
+ * Every entry of the ledger about the hour up to a publication number, ascending. What an entry says
+ * is read here, not by Postgres: jsonb takes less than JSON (no U+0000), and entries stay for ever.
+ */
 export async function explainPublications(
   reader: Reader,
   hourMs: number,
   asOf: number,
 ): Promise<HourPublication[]> {
-  const rows = await readRows<PublicationRow>(reader, 'explain-publications', PUBLICATIONS, [
+  const rows = await readRows<EntryRow>(reader, 'explain-entries', ENTRIES, [
     new Date(hourMs),
-    formatTime(hourMs),
     asOf,
   ]);
-  return rows.map((row) => ({
-    publication: exactNumber(row.publication),
-    kind: row.kind,
-    revision: exactNumber(row.revision),
-    atMs: row.at.getTime(),
-    actor: row.actor,
-    reason: row.reason,
-    inputs: row.inputs,
-    ruleSet: row.rule_set,
-    reconciliation:
-      row.reconciliation === null
-        ? null
-        : {
-            id: exactNumber(row.reconciliation),
-            cellsDiffer: exactNumber(row.cells_differ),
-            drift: row.drift,
-            decision: row.decision,
-          },
+  const hour = formatTime(hourMs);
+  const entries = rows.flatMap(({ body, ...row }) => {
+    const { actor, reason, hours } = JSON.parse(body) as LedgerBody;
+    const found = hours.find((one) => one.hour === hour);
+    return found === undefined ? [] : [{ ...row, actor, reason, found }];
+  });
+  const decisions = await decisionsOf(
+    reader,
+    entries.map(({ found }) => found.reconciliation),
+  );
+  return entries.map(({ publication, kind, at, actor, reason, found }) => ({
+    publication: exactNumber(publication),
+    kind,
+    revision: found.revision,
+    atMs: at.getTime(),
+    actor,
+    reason,
+    inputs: found.inputs,
+    ruleSet: found.rule_set,
+    reconciliation: decisions.get(found.reconciliation) ?? null,
   }));
+}
+
+async function decisionsOf(
+  reader: Reader,
+  ids: readonly LedgerHour['reconciliation'][],
+): Promise<ReadonlyMap<number | null, HourPublication['reconciliation']>> {
+  const rows = await readRows<DecisionRow>(reader, 'explain-decisions', DECISIONS, [
+    ids.filter((id) => Number.isSafeInteger(id)),
+  ]);
+  return new Map(
+    rows.map(({ id, cells_differ, drift, decision }) => [
+      exactNumber(id),
+      { id: exactNumber(id), cellsDiffer: exactNumber(cells_differ), drift, decision },
+    ]),
+  );
 }

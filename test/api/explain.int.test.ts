@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { formatTime } from '../../core/range.js';
 import { HOUR_MS } from '../../core/time.js';
 import { bucketOf } from '../../core/lake-file.js';
 import { DEFAULT_RULE_SET, hashRuleSet } from '../../core/rules/rule-set.js';
@@ -198,4 +199,51 @@ test.each([
   [{ minute: '2026-11-21T10:05', verify: 'true' }, 503, 'component_unavailable'],
 ])('%j is refused', async (query, status, code) => {
   expect(await explain(query as Record<string, string>)).toMatchObject({ status, body: { code } });
+});
+
+test('entries are told as they are, also what jsonb does not take; with the diff behind them', async () => {
+  const own = await openApi();
+  const { pool } = own.database;
+  const id = await seedGeneration(pool, generation(100, 3));
+  await pool.query('insert into active_rule_set (hash) values ($1)', [RULES]);
+  const { rows } = await pool.query<{ id: string }>(
+    `insert into reconciliations (hour, generation, against, revision, clicks_base, clicks_new,
+       clicks_moved, cells_compared, cells_differ, causes, drift, threshold, decision, reason, made_by)
+     values ($1, $2, 'live', 0, 1, 1, 0, 1, 8, '{}', 0.5, 0, 'hold', '', 'test') returning id`,
+    [new Date(HOUR), id],
+  );
+  const diff = Number(rows[0]!.id);
+  const hour = { hour: formatTime(HOUR), rule_set: RULES, inputs: 'i' };
+  // The first is of a release that took any text.
+  for (const [i, [reason, reconciliation]] of [
+    ['a\u0000b \ud800', 'see mail of Monday'],
+    ['why', diff],
+  ].entries()) {
+    const n = i + 1;
+    const body = { actor: 'ada', reason, hours: [{ ...hour, revision: n, reconciliation }] };
+    await pool.query(
+      `with entry as (
+         insert into ledger (publication, kind, request, body, prev_hash, hash, at)
+         values ($1::bigint, 'publish', $1::bigint, $2, $3, $3, now())
+       )
+       update ledger_head set publication = $1::bigint`,
+      [n, JSON.stringify(body), String(n).repeat(64)],
+    );
+    await pool.query('insert into pointers values ($1, $2, $3, $4)', [new Date(HOUR), n, id, n]);
+  }
+  const answer = await get(own.api, '/ads/ad/explain', { minute: '2026-11-21T10:05' });
+  await own.close();
+  expect(answer).toMatchObject({
+    status: 200,
+    body: {
+      value: 3,
+      publications: [
+        { revision: 1, actor: 'ada', reason: 'a\u0000b \ud800', reconciliation: null },
+        {
+          ...{ revision: 2, reason: 'why', rule_set: RULES },
+          reconciliation: { id: diff, cells_differ: 8, drift: 0.5, decision: 'hold' },
+        },
+      ],
+    },
+  });
 });

@@ -217,9 +217,17 @@ test('a replay is started with what the body says, listed, and found by its id',
     { ...body, parallel: 17 },
     { ...body, paralel: 2 },
     { ...body, reason: 'x'.repeat(501) },
+    { ...body, reason: 'a\u0000b' },
+    { ...body, reason: 'half \ud800' },
+    { ...body, actor: 'two\nlines' },
   ]) {
     expect((await post(wrong)).statusCode).toBe(400);
   }
+  expect((await post({ ...body, reason: 'a\u0000b' })).json()).toMatchObject({
+    code: 'invalid_argument',
+    detail: 'reason has control characters or half a character',
+    hint: 'the ledger keeps it: one line of 1 to 500 characters',
+  });
   expect((await post({})).json()).toMatchObject({
     detail: 'the parameter from is missing',
     hint: expect.stringContaining('takes in its body: from, to, rules,') as string,

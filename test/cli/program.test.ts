@@ -41,6 +41,16 @@ it.each([
   expect(stderr).toContain('error (invalid_argument): ');
 });
 
+it('refuses a reason that the ledger does not keep before anything is reached: exit code 2', async () => {
+  const range = ['--from', '2025-11-21T08', '--to', '2025-11-21T09'];
+  const env = { TRUECOUNT_POSTGRES_URL: 'postgres://nobody@127.0.0.1:1/x' };
+  const outcome = await truecount(['replay', ...range, '--reason', 'two\nlines', '--json'], env);
+  expect(outcome.code).toBe(2);
+  expect(JSON.parse(outcome.stdout)).toMatchObject({
+    error: { code: 'invalid_argument', hint: expect.stringContaining('one line of') as string },
+  });
+});
+
 it('says that a subcommand is missing, after the help that lists them', async () => {
   const { code, stdout, stderr } = await truecount(['quarantine']);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

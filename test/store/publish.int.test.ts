@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { TruecountError } from '../../core/errors.js';
 import { chainFault } from '../../core/ledger.js';
-import type { PublishRequest } from '../../core/publication.js';
+import type { PublishRequest, WantedHour } from '../../core/publication.js';
 import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
 import { publish } from '../../store/publish/publish.js';
 import { releaseHours } from '../../store/publish/release.js';
@@ -197,6 +197,78 @@ describe('publishing', () => {
       generations[0]![0],
     ]);
     expect((await with_(generations[0]![0]!)).code).toBe('collected');
+    expect(await chain()).toBeNull();
+  });
+
+  test.each(['a\u0000b', '\ud800', 'two\nlines', ''])(
+    'words that no reader could take apart again are never appended: %j',
+    async (bad) => {
+      await publish(one, request('a', 0, 0));
+      await publish(one, request('b', 1, 1));
+      await publish(one, request('c', 0, 2, { kind: 'rollback', automatic: false }));
+      const release = { request: 'r', hours: [FROM_MS], actor: 'a test', reason: 'looked at' };
+      for (const name of ['reason', 'actor']) {
+        const words = { [name]: bad, automatic: false };
+        expect((await errorOf(publish(one, request('d', 1, 3, words)))).code).toBe(
+          'invalid_argument',
+        );
+        expect((await errorOf(releaseHours(one, { ...release, ...words }))).code).toBe(
+          'invalid_argument',
+        );
+      }
+      expect(await served()).toEqual(generations.map((g) => [3, g[0]]));
+      expect(await chain()).toBeNull();
+    },
+  );
+
+  /** A reconciliation of a generation of the first hour. */
+  async function reconciled(generation: number): Promise<number> {
+    const { rows } = await database.pool.query<{ id: string }>(
+      `insert into reconciliations (hour, generation, against, revision, clicks_base, clicks_new,
+         clicks_moved, cells_compared, cells_differ, causes, drift, threshold, decision, reason, made_by)
+       values ($1, $2, 'live', 0, 1, 1, 0, 1, 0, '{}', 0, 0, 'publish', '', 'test') returning id`,
+      [new Date(FROM_MS), generation],
+    );
+    return Number(rows[0]!.id);
+  }
+
+  test('the ledger names a reconciliation of the hour and its generation, or none', async () => {
+    const [hour, other] = request('', 0, 0).hours;
+    const id = await reconciled(hour!.generation);
+    const with_ = (wanted: WantedHour, reconciliation: unknown) =>
+      publish(
+        one,
+        request('a', 0, 0, {
+          hours: [{ ...wanted, reconciliation: reconciliation as number }],
+        }),
+      );
+    expect((await errorOf(with_(hour!, 'see mail of Monday'))).code).toBe('invalid_argument');
+    expect((await errorOf(with_(hour!, id + 1))).code).toBe('not_found');
+    expect((await errorOf(with_(other!, id))).code).toBe('invalid_argument');
+    const of = generations[0]![1]!;
+    expect((await errorOf(with_({ ...hour!, generation: of }, id))).code).toBe('invalid_argument');
+    expect(await served()).toEqual([]);
+    expect((await with_(hour!, id)).publication).toBe(1);
+    const { rows } = await database.pool.query<{ body: string }>('select body from ledger');
+    expect(JSON.parse(rows[0]!.body)).toMatchObject({ hours: [{ reconciliation: id }] });
+  });
+
+  test('a confirmation names the reconciliation of the generation that examined the hour', async () => {
+    await publish(one, request('a', 0, 0));
+    const [hour] = request('', 0, 1).hours;
+    const examined = [{ topic: 't', partition: 0, nextOffset: 20 }];
+    const examinedBy = generations[0]![1]!;
+    const confirm = (name: string, reconciliation: number) =>
+      publish(
+        one,
+        request(name, 0, 1, {
+          kind: 'confirm',
+          hours: [{ ...hour!, examined, examinedBy, reconciliation }],
+        }),
+      );
+    const wrong = await reconciled(hour!.generation);
+    expect((await errorOf(confirm('b', wrong))).code).toBe('invalid_argument');
+    expect((await confirm('b', await reconciled(examinedBy))).publication).toBe(2);
     expect(await chain()).toBeNull();
   });
 
