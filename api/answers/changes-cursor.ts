@@ -1,17 +1,19 @@
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 import { Check } from 'typebox/value';
 import { TruecountError } from '../../core/errors.js';
+import { TIME_MS_END, TIME_MS_MIN } from '../../core/range.js';
+import { HOUR_MS } from '../../core/time.js';
 import type { ChangePosition } from '../../store/read/changes.js';
 
 const Whole = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 /** Postgres has no text with a zero byte. */
 const Text = Type.String({ pattern: '^[^\\u0000]*$' });
-const Millis = Type.Integer({ minimum: -8.64e15, maximum: 8.64e15 });
+const Hour = Type.Integer({ minimum: TIME_MS_MIN, exclusiveMaximum: TIME_MS_END });
 
 /** What a cursor holds: up to where, publication, hour, and the cell where the page ended. */
 const CursorSchema = Type.Union([
-  Type.Tuple([Whole, Whole, Millis]),
-  Type.Tuple([Whole, Whole, Millis, Text, Text, Type.Integer({ minimum: 0, maximum: 59 })]),
+  Type.Tuple([Whole, Whole, Hour]),
+  Type.Tuple([Whole, Whole, Hour, Text, Text, Type.Integer({ minimum: 0, maximum: 59 })]),
 ]);
 
 /** A position as text for a URL. Clients pass it on as it is. */
@@ -26,7 +28,7 @@ export function cursorOf({ upTo, publication, hourMs, cell }: ChangePosition): s
  */
 export function positionOf(text: string, after: number): ChangePosition {
   const value = parse(text);
-  if (!Check(CursorSchema, value) || value[1] <= after || value[0] < value[1]) {
+  if (!Check(CursorSchema, value) || !isOf(value, after)) {
     throw new TruecountError('invalid_argument', 'cursor is not one of this question', {
       hint: 'use `next` of the page before, with the same after; or begin again without a cursor',
       context: { parameter: 'cursor' },
@@ -38,6 +40,11 @@ export function positionOf(text: string, after: number): ChangePosition {
       ? null
       : { filter, adId, minute };
   return { upTo, publication, hourMs, cell };
+}
+
+/** Whether a page of the question can end there. */
+function isOf([upTo, publication, hourMs]: Static<typeof CursorSchema>, after: number): boolean {
+  return publication > after && publication <= upTo && hourMs % HOUR_MS === 0;
 }
 
 function parse(text: string): unknown {

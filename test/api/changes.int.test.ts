@@ -146,6 +146,8 @@ test.each([
   ['before after', cursor([9, 1, 0])],
   ['beyond its end', cursor([5, 9, 0])],
   ['with a minute that is none', cursor([9, 8, 0, '', 'a', 60])],
+  ['of an hour before all years', cursor([9, 8, -8_640_000_000_000_000])],
+  ['of an hour after all years', cursor([9, 8, 8_640_000_000_000_000])],
   ['with text that Postgres cannot hold', cursor([9, 8, 0, '', '\u0000', 5])],
 ])('a cursor that is %s is refused', async (_, text) => {
   const answer = await get(open.api, '/changes', { after: 1, cursor: text });

@@ -53,6 +53,8 @@ const REFUSED: readonly (readonly [string, Query, string, string])[] = [
   [TOP, { ...WINDOW, top_n: 1001 }, 'invalid_argument', 'top_n'],
   [TOP, { ...WINDOW, at: 'now' }, 'invalid_argument', 'at'],
   [TOP, { ...WINDOW, at: '2026-11-21T10:00:01Z' }, 'invalid_range', '10:00:00Z'],
+  [TOP, { ...WINDOW, at: '0000-01-01T00' }, 'invalid_argument', '0001-02-01T00:00:00Z'],
+  [TOP, { ...WINDOW, at: '9999-12-31T23' }, 'invalid_argument', '9999-12-01T00:00:00Z'],
   [TOP, { ...WINDOW, filter_id: 'browser:firefox' }, 'invalid_argument', 'country, device'],
   ['/hours', { from: RANGE.from }, 'invalid_argument', 'together'],
   ['/hours', { ...RANGE, from: '2026-11-21T10:30' }, 'invalid_range', 'hour'],

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { TruecountError } from '../../core/errors.js';
 import {
   RANGE_DAYS_MAX,
+  TIME_MS_END,
+  TIME_MS_MIN,
   formatTime,
   parseHourRange,
   parseMinuteRange,
@@ -55,6 +57,34 @@ describe('a time', () => {
     '2026-11-21T10\n',
   ])('%j is none', (text) => {
     expect(codeOf(() => parseTime('from', text))).toBe('invalid_argument');
+  });
+
+  test.each([
+    '0000-01-01T00',
+    '0001-01-01T00',
+    '0001-01-31T23:59',
+    '9999-12-01T00',
+    '9999-12-31T23',
+    '9999-12-31T23:59:59-23:59',
+    '0000-01-01T00:00:00+23:59',
+  ])('%s is out of bounds', (text) => {
+    expect(codeOf(() => parseTime('at', text))).toBe('invalid_argument');
+    expect(() => parseTime('at', text)).toThrow('at is out of bounds');
+  });
+
+  test('leaves room for what is worked out of it: all of that can be written, too', () => {
+    const times = fc.oneof(
+      fc.integer({ min: TIME_MS_MIN, max: TIME_MS_END - 1 }),
+      fc.constantFrom(TIME_MS_MIN, TIME_MS_END - 1),
+    );
+    const written = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/;
+    fc.assert(
+      fc.property(times, (ms) => {
+        expect(parseTime('at', formatTime(ms))).toBe(ms);
+        expect(formatTime(ms - RANGE_DAYS_MAX * DAY_MS)).toMatch(written);
+        expect(formatTime(ms + RANGE_DAYS_MAX * DAY_MS)).toMatch(written);
+      }),
+    );
   });
 
   test('what is written is read back', () => {
