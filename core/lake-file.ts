@@ -13,6 +13,10 @@ export interface LakeFile {
   readonly buckets: number;
 }
 
+/** What helps where a file of the manifest is damaged: nothing makes it a second time. */
+export const RESTORE_HINT =
+  'restore it under the same key from a copy of the lake; until then its hours keep what they serve';
+
 /**
  * The bucket of an ad: FNV-1a (32 bits) over the UTF-8 bytes of its id, modulo `buckets`. Part of
  * the format of the lake: it must never change. (G. Fowler, L. Noll, K.-P. Vo, "FNV hash")

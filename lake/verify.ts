@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { TruecountError } from '../core/errors.js';
+import { RESTORE_HINT } from '../core/lake-file.js';
 import type { LakeStore } from './store.js';
 
 /** What the manifest says of an object. */
@@ -49,7 +50,7 @@ export async function sha256OfFile(path: string): Promise<string> {
 
 function damaged({ key }: ExpectedObject, what: string): TruecountError {
   return new TruecountError('lake_file_damaged', `${key}: ${what}`, {
-    hint: 'restore the object from a copy, or archive its offsets again while Kafka has them',
+    hint: RESTORE_HINT,
     context: { key },
   });
 }

@@ -1,4 +1,5 @@
 import { TruecountError } from '../../core/errors.js';
+import { RESTORE_HINT } from '../../core/lake-file.js';
 import type { EngineLimits } from '../task.js';
 import { DuckSession, sqlText, toNumber } from './session.js';
 
@@ -149,7 +150,7 @@ function columnDifference(found: Columns, wanted: Columns): string | null {
 
 function damaged(key: string, what: string, cause?: unknown): TruecountError {
   return new TruecountError('lake_file_damaged', `${key}: ${what}`, {
-    hint: 'restore the object from a copy, or archive its offsets again while Kafka has them',
+    hint: RESTORE_HINT,
     context: { key },
     cause,
   });
