@@ -66,6 +66,15 @@ export function loss(name: string, holds: string, { losses }: Books): SqlCheck {
 }
 
 /**
+ * Condition: offsets that were found lost at `notedAt` may have held clicks of an hour. They had been
+ * appended by then, and a click is at most 5 minutes ahead of its append time; 5 more for clocks that
+ * differ. How old a click may be has no bound: a loss concerns every earlier hour.
+ */
+export function lossConcerns(notedAt: string, hour: string): string {
+  return `(${notedAt} >= ${hour} - interval '10 minutes')`;
+}
+
+/**
  * Whether each flush has as many rows elsewhere as it says. Rows and flushes are laid out by
  * position, each row belongs to the last flush that begins at or below it. `rows` is a statement that
  * gives `slot`, `at` and `n`.

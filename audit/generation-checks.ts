@@ -1,3 +1,4 @@
+import { ARCHIVE, STREAM, lossConcerns } from './books.js';
 import { perMinute, type SqlCheck } from './sql-check.js';
 
 const FLOW: SqlCheck = {
@@ -176,23 +177,37 @@ const RECONCILED: SqlCheck = {
               from looked where coalesce(causes #>> '{unknown,cells}', '0') <> '0')`,
 };
 
+/** Condition: offsets below the cut of hour `h` were never read, and may have held clicks of it. */
+const LOST_BELOW_CUT = [STREAM, ARCHIVE]
+  .map(
+    ({ losses }) =>
+      `exists (select from hour_cuts c join ${losses} l using (slot)
+                where c.hour = h.hour and l.from_offset < c.next_offset
+                  and ${lossConcerns('l.noted_at', 'h.hour')})`,
+  )
+  .join(' or ');
+
 /**
  * I6 itself: a generation at the hour's own cut, under the rule set that the hour pins, has the live
- * cells. Hours with a named cause or a loss may differ, and say so elsewhere. Hours whose live cells
- * were collected are left out.
+ * cells. Hours with a named cause may differ, and hours below whose cut something was lost, and both
+ * say so elsewhere. Hours whose live cells were collected are left out.
  */
 const STREAM_IS_BATCH: SqlCheck = {
   invariant: 'I6',
   name: 'live_against_generation',
   holds: 'a generation at the cut of its hour has the live cells',
   unit: 'rows (filter, ad) of hours',
+  spared: {
+    unit: 'hours left out',
+    why: 'which have a cause or a loss for which they may differ',
+  },
   sql: `
-    compared as (
-      select g.id, g.hour from generations g join hours h using (hour), asked
+    comparable as (
+      select g.id, g.hour,
+             exists (select from hour_causes x where x.hour = h.hour) or ${LOST_BELOW_CUT} as may_differ
+        from generations g join hours h using (hour), asked
        where g.hour >= lo and g.hour < hi and g.rule_set = h.rule_set and g.collected_at is null
          and h.state = 'cut'
-         and not exists (select from hour_causes x where x.hour = g.hour)
-         and not exists (select from loss_intervals) and not exists (select from archive_losses)
          and exists (select from live_cells l where l.hour = g.hour)
          and not exists (
            select from (select slot, next_offset from hour_cuts where hour = g.hour
@@ -200,6 +215,8 @@ const STREAM_IS_BATCH: SqlCheck = {
              full join (select slot, next_offset from generation_cuts where generation = g.id) b
                   using (slot)
             where a.next_offset is distinct from b.next_offset)),
+    spared as (select distinct hour from comparable where may_differ),
+    compared as (select id, hour from comparable where not may_differ),
     live as (select c.id, c.hour, l.filter, l.ad_id,
                     ${perMinute((i) => `sum(l.counts[${i}])::integer`)} as counts
                from compared c join live_cells l using (hour)
