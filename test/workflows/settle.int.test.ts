@@ -1,14 +1,23 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createApi } from '../../api/app.js';
+import type { Api } from '../../api/type-provider.js';
 import { formatTime } from '../../core/range.js';
 import { HOUR_MS } from '../../core/time.js';
 import type { SettleResult } from '../../workflows/contract.js';
 import { SETTLE_START } from '../../workflows/start-options.js';
+import { MIGRATIONS, get } from '../api/support/open-api.js';
 import { untilArchived } from '../support/archive.js';
 import { truecount } from '../support/command-line.js';
 import { kafkaBrokers } from '../support/stack.js';
-import { cellDifferences, liveCells, untilCounted, type Cells } from '../support/stream.js';
+import {
+  cellDifferences,
+  liveCells,
+  untilCounted,
+  type Cells,
+  type LogRecord,
+} from '../support/stream.js';
 import { until } from '../support/until.js';
 import { recordHistory } from './support/histories.js';
 import { Rig, clicksOf } from './support/rig.js';
@@ -16,14 +25,19 @@ import { Rig, clicksOf } from './support/rig.js';
 const FIRST_MS = Date.UTC(2025, 10, 21, 10);
 const HOURS = 3;
 const CLICKS = 2_000;
+/** All that `clicksOf` has. */
+const ADS = Array.from({ length: 17 }, (_, i) => `ad-${String(i)}`);
 let rig: Rig;
+let api: Api;
 
 beforeAll(async () => {
   rig = await Rig.start();
   await rig.startWorker();
+  api = await createApi({ pool: rig.pool, migrations: MIGRATIONS });
 }, 120_000);
 
 afterAll(async () => {
+  await api?.close();
   await rig?.close();
 });
 
@@ -81,27 +95,105 @@ it('finds nothing due afterwards', async () => {
   });
 });
 
-it('publishes late clicks of a final hour as its second revision', async () => {
-  await rig.produce(clicksOf(FIRST_MS, 50, CLICKS));
+/** How many late clicks wait in an hour, as the API tells of the hour and of all ads in it. */
+async function lateOf(hourMs: number): Promise<{ revision: number; late: number }> {
+  const range = { from: formatTime(hourMs), to: formatTime(hourMs + HOUR_MS) };
+  const { body } = await get(api, '/hours', range);
+  const [hour] = (body as { hours: { revision: number; late_waiting: number }[] }).hours;
+  let late = 0;
+  for (const adId of ADS) {
+    const count = await get(api, `/ads/${adId}/aggregated_count`, range);
+    const { revision, late_pending } = count.body as { revision: number; late_pending: number };
+    expect(revision, adId).toBe(hour!.revision);
+    late += late_pending;
+  }
+  expect(hour!.late_waiting, 'late clicks of the hour are those of its ads').toBe(late);
+  return { revision: hour!.revision, late };
+}
+
+/** All that the feed tells after a publication. */
+async function feed(after: number): Promise<{ changes: object[]; revisions: object[] }> {
+  const { body } = await get(api, '/changes', { after, limit: 10_000 });
+  const page = body as { changes: object[]; revisions: object[]; next: { cursor: unknown } };
+  expect(page.next.cursor, 'one page').toBeNull();
+  return page;
+}
+
+async function newestPublication(): Promise<number> {
+  return ((await get(api, '/ledger')).body as { as_of: number }).as_of;
+}
+
+/** How often each cell occurs in clicks, by what a click's fields mean; `ad|minute ms|filter`. */
+function cellsOf(clicks: readonly LogRecord[]): Cells {
+  const cells: Cells = new Map();
+  for (const line of new Set(clicks.map((click) => String(click.line)))) {
+    const click = JSON.parse(line) as Record<'ad_id' | 'country' | 'device', string> & {
+      timestamp: number;
+    };
+    const country = click.country === 'UK' ? 'GB' : click.country;
+    const filters = ['', `country:${country}`, `device:${click.device}`, 'format:unknown'];
+    const minute = String(click.timestamp - (click.timestamp % 60_000));
+    for (const filter of filters) {
+      const cell = `${click.ad_id}|${minute}|${filter}`;
+      cells.set(cell, (cells.get(cell) ?? 0) + 1);
+    }
+  }
+  return cells;
+}
+
+it('publishes late clicks of a final hour as its second revision, and tells their cells', async () => {
+  const before = await servedCells();
+  const publication = await newestPublication();
+  const late = [...clicksOf(FIRST_MS, 50, CLICKS)];
+  expect(await lateOf(FIRST_MS)).toEqual({ revision: 1, late: 0 });
+  await rig.produce(late);
   await untilCounted(rig.pool, kafkaBrokers(), rig.topic);
+  expect(await lateOf(FIRST_MS), 'retries among them too').toEqual({ revision: 1, late: 55 });
+  expect(await feed(publication)).toMatchObject({ changes: [], revisions: [] });
+
   const result = await settle('late-clicks');
   expect(result).toMatchObject({ cut: 0, published: 1, confirmed: 0, failed: [] });
-  const { rows } = await rig.pool.query(
-    'select max(revision) as revision from pointers where hour = $1',
-    [new Date(FIRST_MS)],
-  );
-  expect(rows).toEqual([{ revision: 2 }]);
+  expect(await lateOf(FIRST_MS)).toEqual({ revision: 2, late: 0 });
+  const hour = formatTime(FIRST_MS);
+  const revision = { publication: publication + 1, hour, revision: 2 };
+  const added = [...cellsOf(late)];
+  const expected = added.map(([cell, n]) => {
+    const [adId, minute, filter] = cell.split('|') as [string, string, string];
+    const was = before.get(cell) ?? 0;
+    return {
+      ...{ ...revision, ad_id: adId, minute: formatTime(Number(minute)) },
+      ...(filter === '' ? {} : { filter_id: filter }),
+      ...{ before: was, count: was + n },
+    };
+  });
+  const { changes, revisions } = await feed(publication);
+  expect(revisions).toMatchObject([revision]);
+  expect(changes).toHaveLength(expected.length);
+  expect(changes).toEqual(expect.arrayContaining(expected));
+  const now = new Map([
+    ...before,
+    ...added.map(([cell, n]) => [cell, n + (before.get(cell) ?? 0)] as const),
+  ]);
+  expect(cellDifferences(await servedCells(), now)).toEqual([]);
 }, 60_000);
 
-it('confirms a final hour to which only retries came', async () => {
-  await rig.produce(clicksOf(FIRST_MS + HOUR_MS, 30));
+it('confirms a final hour to which only retries came: no revision, and none waits', async () => {
+  const hourMs = FIRST_MS + HOUR_MS;
+  const before = await servedCells();
+  const publication = await newestPublication();
+  await rig.produce(clicksOf(hourMs, 30));
   await untilCounted(rig.pool, kafkaBrokers(), rig.topic);
+  expect(await lateOf(hourMs), 'they may be new').toEqual({ revision: 1, late: 33 });
   const result = await settle('only-retries');
   expect(result).toMatchObject({ published: 0, confirmed: 1, failed: [] });
-  const confirmed = await rig.pool.query<{ body: string }>(
-    `select body from ledger where kind = 'confirm'`,
-  );
-  expect(confirmed.rows[0]!.body).toContain(formatTime(FIRST_MS + HOUR_MS));
+  expect(await lateOf(hourMs)).toEqual({ revision: 1, late: 0 });
+  const { body } = await get(api, '/ledger', { after: publication });
+  expect(body).toMatchObject({
+    as_of: publication + 1,
+    entries: [{ kind: 'confirm', body: expect.stringContaining(formatTime(hourMs)) as string }],
+  });
+  expect(await feed(publication)).toMatchObject({ changes: [], revisions: [] });
+  expect(cellDifferences(await servedCells(), before)).toEqual([]);
 }, 60_000);
 
 it('tells why an hour is not final, and forgets it when it is', async () => {
