@@ -74,12 +74,13 @@ const FLOW: SqlCheck = {
                       ${concerned('archive_lost')} as archive_lost
                  from flows f),
     spared as (select from looked where stream_lost > 0 or archive_lost > 0),
-    minutes as (select f.*, m.i - 1 as minute, m.a, m.s,
+    minutes as (select f.hour, f.slot, ahead, stream_lost, archive_lost, m.i - 1 as minute, m.a, m.s,
                        sum(greatest(m.a - m.s, 0)) over of_hour as only_archived,
                        sum(greatest(m.s - m.a, 0)) over of_hour as only_streamed
                   from looked f, generate_series(1, 60) as i,
                        lateral (select i, coalesce(archived[i], 0) as a,
                                        coalesce(streamed[i], 0) as s) m
+                 where archived is distinct from streamed
                 window of_hour as (partition by f.hour, f.slot)),
     bad as (select hour, minute, topic, partition, a as archive, s as stream
               from minutes left join place using (slot)
