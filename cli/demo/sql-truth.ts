@@ -1,4 +1,5 @@
 import { DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBBlobValue } from '@duckdb/node-api';
 import type { Mapping } from '../../ingest/mapping/mapping.js';
 import type { Cells } from './load.js';
 
@@ -29,7 +30,8 @@ export const UK_IS_GB: Fix = { dimension: 'country', from: 'UK', to: 'GB' };
  * Counts a file by SQL in DuckDB: another engine, another language, another author of every
  * function in it. The rules are those of the built-in rule set, written a second time on purpose:
  * one click per id, ad and event hour, the first in the file wins; a value that is to be fixed
- * counts as another (null: none is); no value is `unknown`, one over 256 bytes is `other`.
+ * counts as another (null: none is); no value is `unknown`, one over 256 bytes is `other`. Cells
+ * arrive as bytes: from a text the client would take a leading U+FEFF away.
  */
 export async function sqlTruth(
   file: string,
@@ -42,7 +44,9 @@ export async function sqlTruth(
     await connection.run(`set TimeZone = 'UTC'; set preserve_insertion_order = true`);
     const reader = await connection.runAndReadAll(truthSql(file, format, mapping, fix));
     const cells: Cells = new Map();
-    for (const [key, count] of reader.getRows()) cells.set(String(key), Number(count));
+    for (const [cell, count] of reader.getRows()) {
+      cells.set(Buffer.from((cell as DuckDBBlobValue).bytes).toString('utf8'), Number(count));
+    }
     return cells;
   } finally {
     connection.closeSync();
@@ -78,7 +82,8 @@ function truthSql(
       select * from clicks where event_id <> '' and ad_id <> '' and event_at is not null
       qualify row_number() over (
         partition by ad_id, event_id, date_trunc('hour', event_at) order by line) = 1)
-    select ad_id || '|' || epoch_ms(date_trunc('minute', event_at)) || '|' || filter as cell, count(*) as n
+    select encode(ad_id || '|' || epoch_ms(date_trunc('minute', event_at)) || '|' || filter) as cell,
+           count(*) as n
       from (select ad_id, event_at, unnest(['', ${filters.join(', ')}]) as filter from firsts)
      group by cell`;
 }
