@@ -1,13 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { ActivityDeps } from '../../activities/deps.js';
 import { TruecountError } from '../../core/errors.js';
+import { readAttention } from '../../store/read/attention.js';
 import type { Config } from '../config.js';
 import { openTemporal, type TemporalConnection } from './client.js';
 import { ensureSchedule } from './schedule.js';
 import { ensureSearchAttributes } from './search-attributes.js';
-import { readSettleFacts, settleAlarm, type SettleFacts } from './settle-watch.js';
+import { settleGauges } from './settle-metrics.js';
+import { readSettleFacts, settleAlarm } from './settle-watch.js';
 import { createWorkers, type TemporalWorkers } from './worker.js';
 
 const RETRY_MS = 1_000;
@@ -45,7 +47,7 @@ export function startWorkerService(options: {
       () => prepare(config),
     );
     if (temporal === undefined) return;
-    const watch = watchSettle(temporal, config, registry, log);
+    const watch = watchSettle(temporal, { config, deps, registry, log });
     try {
       workers = await createWorkers(config, deps);
       problem = undefined;
@@ -98,37 +100,36 @@ async function patiently<T>(
   return undefined;
 }
 
-/** Looks once per interval whether settlements succeed: metrics, and a log line when they do not. */
+/**
+ * Looks once per interval whether settlements succeed, and what they leave to people: metrics, and a
+ * log line when somebody should look.
+ */
 function watchSettle(
   { client }: TemporalConnection,
-  config: Config,
-  registry: Registry,
-  log: Logger,
+  options: { config: Config; deps: ActivityDeps; registry: Registry; log: Logger },
 ): { stop(): void } {
-  const gauge = (name: string, help: string): Gauge =>
-    new Gauge({ name: `truecount_settle_${name}`, help, registers: [registry] });
-  const age = gauge('success_age_seconds', 'time since a settlement succeeded');
-  const missed = gauge('missed', 'settlements missed while Temporal was down');
-  const skipped = gauge('skipped', 'ticks skipped because a settlement was at work');
-  const alarm = gauge('alarm', '1: due hours are not being settled');
+  const { config, deps, registry, log } = options;
   const { intervalMs } = config.settle;
-  let before: SettleFacts | undefined;
-  const look = async (): Promise<void> => {
-    try {
-      const facts = await readSettleFacts(client, intervalMs);
-      age.set((facts.nowMs - Math.max(facts.lastSuccessMs ?? 0, facts.createdMs)) / 1000);
-      missed.set(facts.missed);
-      skipped.set(facts.skipped);
-      const why = settleAlarm(facts, before);
-      alarm.set(why === undefined ? 0 : 1);
-      if (why !== undefined) log.error({ ...facts }, `settle: ${why}`);
-      before = facts;
-    } catch (error) {
-      log.warn({ err: error }, 'the schedule could not be looked at');
-    }
+  const gauges = settleGauges(registry);
+  const lookAtSchedule = async (): Promise<void> => {
+    const facts = await readSettleFacts(client, intervalMs);
+    gauges.showFacts(facts);
+    const why = settleAlarm(facts);
+    if (why !== undefined) log.error({ ...facts }, `settle: ${why}`);
   };
-  const timer = setInterval(() => void look(), intervalMs);
-  void look();
+  const lookAtHours = async (): Promise<void> => {
+    gauges.showAttention(await deps.session((pg) => readAttention(pg, Date.now())));
+  };
+  const look = (): void => {
+    lookAtSchedule().catch((error: unknown) => {
+      log.warn({ err: error }, 'the schedule could not be looked at');
+    });
+    lookAtHours().catch((error: unknown) => {
+      log.warn({ err: error }, 'the hours that wait for a person could not be counted');
+    });
+  };
+  const timer = setInterval(look, intervalMs);
+  look();
   return {
     stop: () => {
       clearInterval(timer);

@@ -21,7 +21,8 @@ describe('settleAlarm', () => {
     nowMs: 1_000_000,
     intervalMs: 60_000,
     createdMs: 0,
-    lastSuccessMs: 900_000,
+    lastSuccessMs: 950_000,
+    startedMs: [700_000, 760_000, 820_000, 880_000, 940_000],
     missed: 2,
     skipped: 9,
     running: 0,
@@ -31,7 +32,7 @@ describe('settleAlarm', () => {
 
   it('is silent while settlements succeed, however many ticks were skipped before', () => {
     expect(settleAlarm(facts)).toBeUndefined();
-    expect(settleAlarm(facts, { ...facts, skipped: 3 })).toBeUndefined();
+    expect(settleAlarm({ ...facts, skipped: 1_000 })).toBeUndefined();
   });
 
   it('tells of three intervals without success', () => {
@@ -43,8 +44,21 @@ describe('settleAlarm', () => {
     expect(settleAlarm({ ...facts, lastSuccessMs: null, createdMs: 900_000 })).toBeUndefined();
   });
 
-  it('tells of ticks missed since it was last looked at', () => {
-    expect(settleAlarm(facts, { ...facts, missed: 1 })).toMatch(/^1 settlements were missed/);
+  it('tells of a standstill that is over, without having watched it', () => {
+    const startedMs = [300_000, 700_000, 760_000, 820_000, 880_000, 940_000];
+    expect(settleAlarm({ ...facts, startedMs })).toMatch(
+      /^settlements stood still for 400 s, until 1970-01-01T00:11:40.000Z/,
+    );
+  });
+
+  it('tells of one whose first settlement is done and whose first tick is to come', () => {
+    const startedMs = [640_000, 700_000, 760_000];
+    expect(settleAlarm({ ...facts, startedMs })).toMatch(/^settlements stood still for 240 s/);
+  });
+
+  it('bears ticks that were skipped or came late within three intervals', () => {
+    expect(settleAlarm({ ...facts, startedMs: [640_000, 820_000, 1_000_000] })).toBeUndefined();
+    expect(settleAlarm({ ...facts, startedMs: [] })).toBeUndefined();
   });
 
   it('tells of a pause, and why', () => {
