@@ -22,6 +22,8 @@ export interface ActivityDeps {
     readonly thresholdPpm: number;
     readonly overThreshold: 'alert' | 'hold';
   };
+  /** Counts hours that were published with an alert, by the type of the workflow. */
+  readonly alerted: (workflowType: string, hours: number) => void;
   readonly settle: {
     readonly lateAfterMs: number;
     readonly hoursMax: number;

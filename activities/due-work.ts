@@ -1,5 +1,5 @@
 import { formatTime } from '../core/range.js';
-import { dueWork } from '../store/generations/due.js';
+import { dueWork, waitingReasons } from '../store/generations/due.js';
 import type { Activities } from '../workflows/activity-contract.js';
 import { hourMsOf } from '../workflows/input.js';
 import type { ActivityDeps } from './deps.js';
@@ -14,11 +14,13 @@ export function dueWorkActivity({ session, settle }: ActivityDeps): Activities['
           ? {}
           : { range: { fromMs: hourMsOf(from), toMs: hourMsOf(to) } };
       const due = await dueWork(client, { lateAfterMs, hoursMax, ...range });
+      const waitingFor = await waitingReasons(client, due.waiting);
       return {
         toCut: due.toCut.map(formatTime),
         toRecompute: due.toRecompute.map(formatTime),
         toExamine: due.toExamine.map(formatTime),
         waiting: due.waiting.length,
+        waitingFor: waitingFor.map(({ hourMs, reason }) => ({ hour: formatTime(hourMs), reason })),
       };
     });
 }

@@ -5,12 +5,13 @@ import { publish } from '../store/publish/publish.js';
 import type { Activities } from '../workflows/activity-contract.js';
 import { hourMsOf } from '../workflows/input.js';
 import type { ActivityDeps } from './deps.js';
+import { tellAlerts } from './tell-decisions.js';
 
 /**
  * One entry of the ledger. Its request is named by the run and the step: an attempt whose answer was
  * lost finds its own entry.
  */
-export function publishActivity({ session }: ActivityDeps): Activities['publish'] {
+export function publishActivity({ session, alerted }: ActivityDeps): Activities['publish'] {
   return ({ step, kind, hours, actor, reason, automatic }) =>
     session(async (client) => {
       const { workflowId = 'none', runId = 'none' } =
@@ -36,6 +37,7 @@ export function publishActivity({ session }: ActivityDeps): Activities['publish'
         reason,
         automatic: automatic === true,
       });
+      if (kind === 'publish') await tellAlerts(client, hours, alerted);
       return {
         publication: made.publication,
         hours: made.hours.map(({ hourMs, revision }) => ({ hour: formatTime(hourMs), revision })),

@@ -8,6 +8,7 @@ import type { HourText, ReconcileHourInput, ReconcileHourResult } from '../workf
 import { hourMsOf } from '../workflows/input.js';
 import type { ActivityDeps } from './deps.js';
 import { withSignsOfLife } from './signs-of-life.js';
+import { tellHold } from './tell-decisions.js';
 
 /** Diffs a generation and keeps the report; run again, it keeps another of the same diff. */
 export function reconcileHourActivity(deps: ActivityDeps): Activities['reconcileHour'] {
@@ -15,9 +16,11 @@ export function reconcileHourActivity(deps: ActivityDeps): Activities['reconcile
     withSignsOfLife(async () => {
       const { info, cancellationSignal } = Context.current();
       const madeBy = `${info.workflowType ?? 'nobody'} ${info.workflowExecution?.workflowId ?? ''}`;
-      return deps.longSession(cancellationSignal, (client) =>
+      const result = await deps.longSession(cancellationSignal, (client) =>
         reconcile(client, input, { policy: deps.reconcile, madeBy }),
       );
+      tellHold(result);
+      return result;
     });
 }
 

@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { dirname } from 'node:path';
+import type { Attention } from '../store/read/attention.js';
 import type { LoadedConfig } from './config.js';
 import { checkDatabase } from './database.js';
 import { describeConfig } from './describe-config.js';
@@ -17,7 +18,7 @@ import {
   type Binary,
 } from './stack/temporal-binary.js';
 import { hasTemporalSdk } from './stack/temporal-download.js';
-import { readStatus } from './status.js';
+import { attentionText, readStatus } from './status.js';
 import { describeTopics, type TopicFacts } from './topics.js';
 
 export interface Finding {
@@ -132,6 +133,7 @@ async function examineRunning(loaded: LoadedConfig): Promise<Finding[]> {
       : 'check the address in `truecount config`, TLS and SASL, and that it runs';
     return { what, level: 'wrong', detail, todo };
   });
+  if (status.attention !== null) findings.push(forPeople(status.attention));
   const answers = (name: string): boolean => status.health.some((h) => h.name === name && h.ok);
   if (answers('postgres')) findings.push(await schema(loaded));
   if (answers('kafka')) findings.push(...(await topics(loaded)));
@@ -142,6 +144,15 @@ function settling(ok: boolean, detail: string): Finding {
   if (ok) return { what: 'settle', level: 'ok', detail };
   const todo = 'does a worker run? the runs of settleDueHours in the Temporal UI say why they fail';
   return { what: 'settle', level: 'wrong', detail, todo };
+}
+
+/** Nothing is broken, so it is no more than a warning: but nobody else decides it. */
+export function forPeople(attention: Attention): Finding {
+  const what = 'hours for people';
+  const detail = attentionText(attention);
+  if (detail === undefined) return { what, level: 'ok', detail: 'none' };
+  const todo = 'truecount hours names them, and why; GET /reconciliations has the cells';
+  return { what, level: 'warn', detail, todo };
 }
 
 async function schema({ config }: LoadedConfig): Promise<Finding> {

@@ -1,4 +1,5 @@
 import { archiveStandings, type ArchiveStanding } from '../store/archive/standing.js';
+import { readAttention, type Attention } from '../store/read/attention.js';
 import { readHourCounts } from '../store/read/hour-counts.js';
 import { readPartitions, type PartitionAnswer } from '../store/read/partitions.js';
 import type { LoadedConfig } from './config.js';
@@ -38,6 +39,24 @@ export interface Status {
   readonly watermark: string | null;
   /** How many hours are in which state; null if Postgres does not answer. */
   readonly hours: Readonly<Record<'open' | 'provisional' | 'cut' | 'final', number>> | null;
+  /** Hours that wait for people, and those lately published with an alert; null as `hours`. */
+  readonly attention: Attention | null;
+}
+
+/** How long `status` and `doctor` tell of an hour that was published with an alert. */
+export const ALERTED_WITHIN_MS = 24 * 3_600_000;
+
+/** What people have to look at, in words; undefined: nothing. */
+export function attentionText({ waiting, held, alerted }: Attention): string | undefined {
+  const hours = (n: number, one: string, many: string): string[] =>
+    n === 0 ? [] : [n === 1 ? `1 hour ${one}` : `${String(n)} hours ${many}`];
+  const lately = `published with an alert in the last ${String(ALERTED_WITHIN_MS / 3_600_000)} h`;
+  const parts = [
+    ...hours(waiting, 'waits for a person', 'wait for a person'),
+    ...hours(held, 'is held by a rollback', 'are held by a rollback'),
+    ...hours(alerted, `was ${lately}`, `were ${lately}`),
+  ];
+  return parts.length === 0 ? undefined : parts.join(', ');
 }
 
 /** Endpoints, health, lag and hours by state. It throws for nothing that is down: it reports it. */
@@ -65,7 +84,7 @@ export async function readStatus(loaded: LoadedConfig): Promise<Status> {
     readEnds(loaded),
   ]);
   const services = state.services.map(serviceHealth);
-  const { partitions, archived, watermark, hours } = counts;
+  const { partitions, archived, watermark, hours, attention } = counts;
   const known = partitions !== null && archived !== null && ends !== null;
   return {
     endpoints,
@@ -82,6 +101,7 @@ export async function readStatus(loaded: LoadedConfig): Promise<Status> {
     archive_lag: known ? ends.reduce((sum, end) => sum + behind(archived, end), 0) : null,
     watermark,
     hours,
+    attention,
   };
 }
 
@@ -135,7 +155,7 @@ function serviceHealth({ name, process: ref, url, restarts }: ServiceState): Hea
   return { name, ok: url !== null, detail };
 }
 
-type Counts = Pick<Status, 'watermark' | 'hours'> & {
+type Counts = Pick<Status, 'watermark' | 'hours' | 'attention'> & {
   readonly health: Health;
   readonly partitions: readonly PartitionAnswer[] | null;
   readonly archived: readonly ArchiveStanding[] | null;
@@ -149,12 +169,14 @@ async function readCounts({ config }: LoadedConfig): Promise<Counts> {
       const partitions = await readPartitions(client);
       const archived = await archiveStandings(client);
       const { watermarkMs, ...hours } = await readHourCounts(client);
+      const attention = await readAttention(client, Date.now() - ALERTED_WITHIN_MS);
       return {
         health: { name: 'postgres', ok: true, detail },
         partitions,
         archived,
         watermark: watermarkMs === null ? null : new Date(watermarkMs).toISOString(),
         hours,
+        attention,
       };
     });
   } catch (error) {
@@ -165,6 +187,7 @@ async function readCounts({ config }: LoadedConfig): Promise<Counts> {
       archived: null,
       watermark: null,
       hours: null,
+      attention: null,
     };
   }
 }

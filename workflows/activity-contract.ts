@@ -3,6 +3,7 @@ import type {
   CutEntryText,
   CutHourResult,
   FailedHour,
+  HeldHour,
   HourText,
   PublishRangeInput,
   PublishRangeResult,
@@ -143,6 +144,8 @@ export interface DueHours {
   readonly toExamine: readonly HourText[];
   /** How many more wait for a person's decision. */
   readonly waiting: number;
+  /** Those, with why. Absent in histories of releases that did not name them. */
+  readonly waitingFor?: readonly HeldHour[];
 }
 
 /** How a settlement ended for the hours that it had in work. */

@@ -107,7 +107,7 @@ export interface PublishHour {
 
 export interface PublishRangeInput {
   readonly hours: readonly PublishHour[];
-  readonly kind: 'publish' | 'rollback' | 'confirm';
+  readonly kind: 'publish' | 'rollback' | 'confirm' | 'release';
   readonly actor: string;
   readonly reason: string;
   /** Automatic publication leaves held hours alone; a person's releases them. */
@@ -148,6 +148,10 @@ export interface ReplayRangeResult {
    */
   readonly unchanged?: number;
   readonly cellsDiffer: number;
+  /** Of those published: how many with an alert. Absent, as the lists, in results of old releases. */
+  readonly alerted?: number;
+  readonly alerts?: readonly HourAlert[];
+  readonly holds?: readonly HeldHour[];
 }
 
 export interface SettleInput {
@@ -162,11 +166,35 @@ export interface FailedHour {
   readonly error: string;
 }
 
+/** An hour that was published although much changed, or something that nothing explains. */
+export interface HourAlert {
+  readonly hour: HourText;
+  /** Share of clicks that moved. */
+  readonly drift: number;
+  readonly cellsDiffer: number;
+  readonly reason: string;
+}
+
+/** An hour that was not published: a person decides. */
+export interface HeldHour {
+  readonly hour: HourText;
+  readonly reason: string;
+}
+
+/** Alerts, and held hours, that a result names at most. */
+export const TOLD_MAX = 100;
+
 export interface SettleResult {
   readonly cut: number;
   readonly published: number;
   readonly confirmed: number;
   readonly held: number;
+  /** Of those published: how many with an alert. */
+  readonly alerted: number;
+  /** The first TOLD_MAX of them, those that differ most first. */
+  readonly alerts: readonly HourAlert[];
+  /** Of those held the first TOLD_MAX, also such as were held before. */
+  readonly holds: readonly HeldHour[];
   readonly failed: readonly FailedHour[];
   readonly publication: number | null;
 }

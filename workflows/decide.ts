@@ -1,6 +1,8 @@
 import type { HourFacts, PlanLine } from './activity-contract.js';
 import type {
   CutChoice,
+  HeldHour,
+  HourAlert,
   HourText,
   PublishHour,
   RecomputeHourResult,
@@ -49,6 +51,24 @@ export function decide(hours: readonly ComparedHour[], approved: boolean): Decid
     } else publish.push({ hour, generation, expectedRevision, reconciliation });
   }
   return { publish, confirm, held };
+}
+
+/** Those of the published hours that policy lets through with an alert, what differs most first. */
+export function alertsOf(
+  hours: readonly ComparedHour[],
+  published: readonly PublishHour[],
+): HourAlert[] {
+  const names = new Set(published.map(({ hour }) => hour));
+  return hours
+    .filter(({ hour, decision }) => decision === 'publish_alert' && names.has(hour))
+    .sort((a, b) => b.drift - a.drift || b.cellsDiffer - a.cellsDiffer)
+    .map(({ hour, drift, cellsDiffer, reason }) => ({ hour, drift, cellsDiffer, reason }));
+}
+
+/** The held hours with the reasons of their comparisons. */
+export function holdsOf(hours: readonly ComparedHour[], held: readonly HourText[]): HeldHour[] {
+  const names = new Set(held);
+  return hours.filter(({ hour }) => names.has(hour)).map(({ hour, reason }) => ({ hour, reason }));
 }
 
 /** Whether a person is asked before: not where no hour would be published, only confirmed. */

@@ -5,8 +5,17 @@ import { checked } from './checked.js';
 import { checkReplay } from './checks.js';
 import { compareHour } from './compare-hour.js';
 import type { HourText, ReplayRangeInput, ReplayRangeResult } from './contract.js';
+import { TOLD_MAX } from './contract.js';
 import { STREAM_TIMEOUT_MS } from './cut-hour.js';
-import { asksApproval, cellsDiffer, decide, planLines, replayCut } from './decide.js';
+import {
+  alertsOf,
+  asksApproval,
+  cellsDiffer,
+  decide,
+  holdsOf,
+  planLines,
+  replayCut,
+} from './decide.js';
 import type { ComparedHour } from './decide.js';
 import { refuse } from './failures.js';
 import { hourMsOf } from './input.js';
@@ -54,9 +63,10 @@ export async function replayRange(
   });
 }
 
-function outcomeOf({ published, confirmed, held }: ReplayRangeResult): string {
-  if (published > 0) return 'published';
+function outcomeOf({ published, confirmed, held, alerted = 0 }: ReplayRangeResult): string {
+  if (alerted > 0) return 'published_alert';
   if (held > 0) return 'held';
+  if (published > 0) return 'published';
   return confirmed > 0 ? 'confirmed' : 'unchanged';
 }
 
@@ -153,6 +163,7 @@ async function publishAll(
     const made = await publishStep({ ...request, kind: 'confirm', hours: confirm }, 'confirm');
     publication = made.publication;
   }
+  const alerts = alertsOf(compared, publish);
   return {
     publication,
     planHash,
@@ -162,5 +173,8 @@ async function publishAll(
     held: held.length,
     unchanged: compared.length - publish.length - confirm.length - held.length,
     cellsDiffer: cellsDiffer(compared),
+    alerted: alerts.length,
+    alerts: alerts.slice(0, TOLD_MAX),
+    holds: holdsOf(compared, held).slice(0, TOLD_MAX),
   };
 }

@@ -3,15 +3,18 @@ import type { DueHours } from './activity-contract.js';
 import { checked } from './checked.js';
 import { checkSettle } from './checks.js';
 import { compareHour } from './compare-hour.js';
+import { TOLD_MAX } from './contract.js';
 import type {
   CutChoice,
   FailedHour,
+  HeldHour,
+  HourAlert,
   HourText,
   PublishHour,
   SettleInput,
   SettleResult,
 } from './contract.js';
-import { decide } from './decide.js';
+import { alertsOf, decide, holdsOf } from './decide.js';
 import type { ComparedHour } from './decide.js';
 import { described } from './failures.js';
 import { short, tidy } from './proxies.js';
@@ -37,8 +40,11 @@ interface Tally {
   cut: number;
   published: number;
   confirmed: number;
-  held: number;
   publication: number | null;
+  /** How many are on hold; `holds` has those whose reason is known. */
+  held: number;
+  readonly alerts: HourAlert[];
+  readonly holds: HeldHour[];
   readonly failed: FailedHour[];
 }
 
@@ -57,11 +63,14 @@ export async function settleDueHours(input: SettleInput = {}): Promise<SettleRes
       confirmed: 0,
       held: 0,
       publication: null,
+      alerts: [],
+      holds: [],
       failed: [],
     };
     run.show({ stage: 'due' });
     const due = await short.dueWork.executeWithOptions({ summary: 'what is due' }, [range]);
     tally.held += due.waiting;
+    tally.holds.push(...(due.waitingFor ?? []));
     const work = await cutDue(run, due, tally);
     const compared = await compareAll(run, work, tally);
     await run.untilResumed();
@@ -70,8 +79,17 @@ export async function settleDueHours(input: SettleInput = {}): Promise<SettleRes
     await recordFailures(due, tally);
     run.show({ stage: 'sweep' });
     await sweep();
-    return tally;
+    return resultOf(tally);
   });
+}
+
+function resultOf({ alerts, holds, ...counts }: Tally): SettleResult {
+  return {
+    ...counts,
+    alerted: alerts.length,
+    alerts: alerts.slice(0, TOLD_MAX),
+    holds: holds.slice(0, TOLD_MAX),
+  };
 }
 
 /** What is searched for: the range asked for, else the hour in which it runs. */
@@ -80,10 +98,12 @@ function specOf(range: SettleInput): RunSpec {
   return { from: range.from ?? now, to: range.to ?? now, hours: 0 };
 }
 
-function outcomeOf({ failed, published, confirmed, held }: SettleResult): string {
+/** What somebody has to look at goes before what went well. */
+function outcomeOf({ failed, alerted, published, confirmed, held }: SettleResult): string {
   if (failed.length > 0) return 'some_failed';
-  if (published > 0) return 'published';
+  if (alerted > 0) return 'published_alert';
   if (held > 0) return 'held';
+  if (published > 0) return 'published';
   return confirmed > 0 ? 'confirmed' : 'nothing_due';
 }
 
@@ -131,31 +151,37 @@ async function compareAll(
 async function publishAll(compared: readonly ComparedHour[], tally: Tally): Promise<void> {
   const { publish, confirm, held } = decide(compared, false);
   tally.held += held.length;
-  tally.published += await publishHours('publish', publish, tally);
-  tally.confirmed += await publishHours('confirm', confirm, tally);
+  tally.holds.push(...holdsOf(compared, held));
+  const published = await publishHours('publish', publish, tally);
+  tally.published += published.length;
+  tally.alerts.push(...alertsOf(compared, published));
+  tally.confirmed += (await publishHours('confirm', confirm, tally)).length;
 }
 
-/** All at once; if one of them may not, each on its own. How many it was done for. */
+/** All at once; if one of them may not, each on its own. Those that it was done for. */
 async function publishHours(
   kind: 'publish' | 'confirm',
   hours: readonly PublishHour[],
   tally: Tally,
-): Promise<number> {
-  if (hours.length === 0) return 0;
+): Promise<readonly PublishHour[]> {
+  if (hours.length === 0) return [];
   const request = { kind, actor: 'settle', reason: 'due', automatic: true };
   try {
     tally.publication = (await publishStep({ ...request, hours }, kind)).publication;
-    return hours.length;
+    return hours;
   } catch (error) {
     if (isCancellation(error)) throw error;
-    if (hours.length === 1) return refused(tally, hours[0]!.hour, error);
+    if (hours.length === 1) {
+      refused(tally, hours[0]!.hour, error);
+      return [];
+    }
   }
-  let done = 0;
+  const done: PublishHour[] = [];
   for (const one of hours) {
     try {
       const step = `${kind} ${one.hour}`;
       tally.publication = (await publishStep({ ...request, hours: [one] }, step)).publication;
-      done++;
+      done.push(one);
     } catch (error) {
       if (isCancellation(error)) throw error;
       refused(tally, one.hour, error);
@@ -177,11 +203,14 @@ async function attempt(tally: Tally, hour: HourText, work: () => Promise<void>):
  * It is no failure that somebody holds the hour, nor that somebody published it meanwhile: what is due
  * after that, the next settlement does.
  */
-function refused(tally: Tally, hour: HourText, error: unknown): 0 {
+function refused(tally: Tally, hour: HourText, error: unknown): void {
   const { type, message } = described(error);
-  if (type === 'hour_held') tally.held++;
-  else if (type !== 'revision_conflict') tally.failed.push({ hour, error: `${type}: ${message}` });
-  return 0;
+  if (type === 'hour_held') {
+    tally.held++;
+    tally.holds.push({ hour, reason: message });
+  } else if (type !== 'revision_conflict') {
+    tally.failed.push({ hour, error: `${type}: ${message}` });
+  }
 }
 
 /** Where those who look find them, and the next settlement, which takes other hours first. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { readStatus, type Status } from '../../runtime/status.js';
+import { attentionText, readStatus, type Status } from '../../runtime/status.js';
 import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
 import { columns, printResult, styleFor, withExamples } from '../output.js';
 import { endpointTable } from './up.js';
@@ -22,7 +22,8 @@ export function register(program: Command): void {
   withExamples(withCommonOptions(command), 'npx truecount status', 'npx truecount status --json');
 }
 
-function describe({ endpoints, health, lag, archive_lag, watermark, hours }: Status): string {
+function describe(status: Status): string {
+  const { endpoints, health, lag, archive_lag, watermark, hours, attention } = status;
   const style = styleFor(process.stdout);
   const word = (ok: boolean): string => (ok ? style.green('ok  ') : style.red('down'));
   const rows = health.map(({ name, ok, detail }) => [word(ok), name, detail]);
@@ -36,6 +37,8 @@ function describe({ endpoints, health, lag, archive_lag, watermark, hours }: Sta
           `hours      ${String(hours.open)} open, ${String(hours.provisional)} provisional, ` +
             `${String(hours.cut)} cut, ${String(hours.final)} final`,
         ];
+  const people = attention === null ? undefined : attentionText(attention);
+  if (people !== undefined) counts.push(style.yellow(`attention  ${people}: truecount hours`));
   return [endpointTable(endpoints), '', columns(rows), ...counts].join('\n');
 }
 

@@ -9,7 +9,11 @@ import { kafkaClientOptions, postgresPoolOptions } from '../connections.js';
 import { assertCommitted, readLogEnds } from '../log-end.js';
 
 /** What activities work with, as configured. */
-export function activityDeps(config: Config, tasks: TaskRunner): ActivityDeps {
+export function activityDeps(
+  config: Config,
+  tasks: TaskRunner,
+  alerted: ActivityDeps['alerted'],
+): ActivityDeps {
   const { connectionString = '' } = postgresPoolOptions(config);
   const connection = { connectionString };
   const session: ActivityDeps['session'] = async (use) => {
@@ -48,6 +52,7 @@ export function activityDeps(config: Config, tasks: TaskRunner): ActivityDeps {
     },
     batch: { rowsPerTaskMin: config.batch.rowsPerTaskMin },
     reconcile: config.reconcile,
+    alerted,
     settle: config.settle,
   };
 }

@@ -84,6 +84,21 @@ const SQL = `
    where n <= $4
    order by n`;
 
+/** Why hours wait for a person: the reasons of the comparisons that hold them. */
+export async function waitingReasons(
+  client: pg.ClientBase | pg.Pool,
+  hours: readonly number[],
+): Promise<{ readonly hourMs: number; readonly reason: string }[]> {
+  const { rows } = await client.query<{ hour: Date; reason: string }>(
+    `select r.hour, r.reason
+       from unnest($1::timestamptz[]) w (hour)
+       join reconciliations r on r.id = holding_reconciliation(w.hour)
+      order by r.hour`,
+    [hours.map((ms) => new Date(ms))],
+  );
+  return rows.map(({ hour, reason }) => ({ hourMs: hour.getTime(), reason }));
+}
+
 /** What is due now. One statement, so one moment. */
 export async function dueWork(
   client: pg.ClientBase | pg.Pool,

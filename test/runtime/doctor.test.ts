@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { judgeTopic, temporalCli } from '../../runtime/doctor.js';
+import { forPeople, judgeTopic, temporalCli } from '../../runtime/doctor.js';
 
 const HOUR_MS = 3_600_000;
 const STREAM = { outOfOrdernessMs: 0, graceMs: HOUR_MS, idleTimeoutMs: 0 };
@@ -34,4 +34,13 @@ it('names the temporal that runs printed commands, and says if there is none', (
   });
   const { level, detail } = temporalCli(undefined);
   expect([level, detail]).toEqual(['info', 'not on PATH, and not in the cache']);
+});
+
+it('warns of hours that wait for people, and of alerts', () => {
+  expect(forPeople({ waiting: 0, held: 0, alerted: 0 })).toMatchObject({ level: 'ok' });
+  expect(forPeople({ waiting: 2, held: 0, alerted: 1 })).toMatchObject({
+    level: 'warn',
+    detail: '2 hours wait for a person, 1 hour was published with an alert in the last 24 h',
+    todo: expect.stringContaining('truecount hours') as string,
+  });
 });

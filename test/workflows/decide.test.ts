@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import {
+  alertsOf,
   asksApproval,
   decide,
+  holdsOf,
   planLines,
   replayCut,
   type ComparedHour,
@@ -64,6 +66,28 @@ describe('decide', () => {
     const held = compared({ decision: 'hold' });
     expect(decide([held], false)).toMatchObject({ publish: [], held: [HOUR] });
     expect(decide([held], true)).toMatchObject({ publish: [{ hour: HOUR }], held: [] });
+  });
+});
+
+describe('what a result names', () => {
+  const at = (n: number): string => `2025-11-21T1${String(n)}:00:00Z`;
+  const alert = (n: number, drift: number): ComparedHour =>
+    compared({ hour: at(n), drift, decision: 'publish_alert', reason: `why ${String(n)}` });
+
+  it('are the hours that were published with an alert, what differs most first', () => {
+    const hours = [alert(0, 0.1), compared({ hour: at(1) }), alert(2, 0.47), alert(3, 0.2)];
+    const { publish } = decide(hours.slice(0, 3), false);
+    expect(alertsOf(hours, publish)).toEqual([
+      { hour: at(2), drift: 0.47, cellsDiffer: 3, reason: 'why 2' },
+      { hour: at(0), drift: 0.1, cellsDiffer: 3, reason: 'why 0' },
+    ]);
+  });
+
+  it('are the held hours, each with the reason of its comparison', () => {
+    const hold = compared({ hour: at(1), decision: 'hold', reason: 'a loss' });
+    const hours = [compared({ hour: at(0) }), hold];
+    expect(holdsOf(hours, decide(hours, false).held)).toEqual([{ hour: at(1), reason: 'a loss' }]);
+    expect(holdsOf(hours, decide(hours, true).held)).toEqual([]);
   });
 });
 
