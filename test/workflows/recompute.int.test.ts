@@ -1,9 +1,18 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { WorkflowHandle } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatTime } from '../../core/range.js';
+import { hashRuleSet, type RuleSet } from '../../core/rules/rule-set.js';
 import { HOUR_MS } from '../../core/time.js';
+import { openLake } from '../../lake/open.js';
 import type { CutHourResult, RecomputeHourResult } from '../../workflows/contract.js';
-import { cutHourStart, recomputeHourStart } from '../../workflows/start-options.js';
+import {
+  cutHourStart,
+  recomputeHourStart,
+  replayRangeStart,
+} from '../../workflows/start-options.js';
+import { storeRules } from '../support/cell-rows.js';
 import { skipUnless } from '../support/skip-unless.js';
+import { DAMAGES, damageFile } from './support/damage.js';
 import { freezeTask } from './support/freeze-task.js';
 import { recordHistory } from './support/histories.js';
 import { Rig, clicksOf } from './support/rig.js';
@@ -13,12 +22,17 @@ import { Rig, clicksOf } from './support/rig.js';
 const FIRST_MS = Date.UTC(2025, 10, 21, 10);
 const HOURS = Array.from({ length: 4 }, (_, i) => formatTime(FIRST_MS + i * HOUR_MS));
 const CLICKS = 3_000;
+/** Files that each commit of the archive splits an hour into: it can have so many tasks. */
+const BUCKETS = 4;
+/** Settings of workers that plan so many; the first worker plans one, as for all small hours. */
+const SPLIT = { TRUECOUNT_BATCH_ROWS_PER_TASK_MIN: '500' };
 const itOnLinux = skipUnless(process.platform === 'linux', 'processes are found in /proc');
 let rig: Rig;
 let checksums: readonly string[];
 
 beforeAll(async () => {
-  rig = await Rig.start();
+  rig = await Rig.start({ archive: false });
+  await rig.startArchive({ buckets: BUCKETS, sharedRowsMax: 1 });
   for (let i = 0; i < HOURS.length; i++) {
     await rig.produce(clicksOf(FIRST_MS + i * HOUR_MS, CLICKS + i));
   }
@@ -27,6 +41,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await rig?.close();
 });
+
+async function scratch(): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of openLake(rig.config.lakeUrl).list('scratch/')) keys.push(key);
+  return keys;
+}
 
 async function startAll() {
   return Promise.all(
@@ -43,6 +63,13 @@ async function resultsOf(
   return (await Promise.all(handles.map((handle) => handle.result()))) as RecomputeHourResult[];
 }
 
+/** How many tasks a recompute was split into. */
+async function tasksOf(handle: WorkflowHandle): Promise<number> {
+  const { events = [] } = await handle.fetchHistory();
+  const scheduled = events?.map((event) => event.activityTaskScheduledEventAttributes) ?? [];
+  return scheduled.filter((one) => one?.activityType?.name === 'aggregateTask').length;
+}
+
 it('cuts hours at the line where the log ended, and counts them anew', async () => {
   await rig.startWorker();
   for (const hour of HOURS) {
@@ -50,7 +77,9 @@ it('cuts hours at the line where the log ended, and counts them anew', async () 
     expect(cut).toMatchObject({ hour, cutNow: true });
     expect(cut.cut.reduce((sum, entry) => sum + entry.nextOffset, 0)).toBeGreaterThan(CLICKS);
   }
-  const results = await resultsOf(await startAll());
+  const handles = await startAll();
+  const results = await resultsOf(handles);
+  for (const handle of handles) expect(await tasksOf(handle)).toBe(1);
   expect(results.map(({ clicks }) => clicks)).toEqual([3_000, 3_001, 3_002, 3_003]);
   expect(results.map(({ existed }) => existed)).toEqual([false, false, false, false]);
   checksums = results.map(({ checksum }) => checksum);
@@ -58,22 +87,24 @@ it('cuts hours at the line where the log ended, and counts them anew', async () 
 }, 120_000);
 
 for (const workers of [1, 2, 4]) {
+  const what = workers === 1 ? '1 worker' : `${String(workers)} workers and several tasks an hour`;
   itOnLinux(
-    `gives the same cells with ${String(workers)} workers, one of them killed while a task runs`,
+    `gives the same cells with ${what}, where a worker is killed while a task runs`,
     async () => {
-      while (rig.workers.length < workers) await rig.startWorker();
+      while (rig.workers.length < workers) await rig.startWorker(SPLIT);
       const [victim] = rig.workers;
       const handles = await startAll();
       const task = await freezeTask(victim!, handles);
       await victim!.kill();
       process.kill(task, 'SIGKILL');
       rig.workers.shift();
-      if (rig.workers.length === 0) await rig.startWorker();
+      if (rig.workers.length === 0) await rig.startWorker(SPLIT);
       const results = await resultsOf(handles);
       expect(results.map(({ checksum }) => checksum)).toEqual(checksums);
       expect(results.map(({ existed }) => existed)).toEqual([true, true, true, true]);
       const { rows } = await rig.pool.query('select count(*)::int as n from generations');
       expect(rows).toEqual([{ n: HOURS.length }]);
+      if (workers > 1) for (const handle of handles) expect(await tasksOf(handle)).toBe(BUCKETS);
       if (workers === 2) await recordHistory('recomputeHour', 'worker-killed', handles[0]!);
     },
     180_000,
@@ -81,10 +112,60 @@ for (const workers of [1, 2, 4]) {
 }
 
 it('leaves no scratch objects behind, not even those of the killed', async () => {
-  const { openLake } = await import('../../lake/open.js');
-  const left: string[] = [];
-  for await (const { key } of openLake(rig.config.lakeUrl).list('scratch/')) left.push(key);
-  expect(left).toEqual([]);
+  expect(await scratch()).toEqual([]);
+});
+
+describe('a final hour, of whose files in the lake one is not what the manifest says', () => {
+  const [hour] = HOURS as [string];
+  const replay = { from: hour, to: HOURS[1]!, actor: 'ada', reason: 'a test' };
+  const country = { name: 'country', field: 'country', map: { UK: 'GB', DE: 'GB' } };
+  const other: RuleSet = { version: 1, dimensions: [country] };
+  const rules = hashRuleSet(other);
+
+  beforeAll(async () => {
+    await storeRules(rig.database, other);
+    const result = await rig.run(replayRangeStart(replay), replay);
+    expect(result).toMatchObject({ published: 1 });
+  }, 60_000);
+
+  /** All that is served, was served or might be. */
+  async function everything(): Promise<unknown> {
+    const { rows } = await rig.pool.query(
+      `select (select json_agg(p order by hour, revision) from pointers p) as pointers,
+              (select json_agg(l order by publication) from ledger l) as ledger,
+              (select json_agg(g order by id) from generations g) as generations,
+              (select md5(string_agg(c::text, '' order by c::text)) from generation_cells c) as cells,
+              (select md5(string_agg(s::text, '' order by s::text)) from served_cells s) as served`,
+    );
+    return rows[0];
+  }
+
+  const cases = DAMAGES.map((damage) => [damage.name, damage] as const);
+  it.each(cases)('%s: it is refused by name, and nothing has changed', async (_name, damage) => {
+    const before = await everything();
+    const damaged = await damageFile(rig, Date.parse(hour), damage);
+    const refused = {
+      cause: {
+        ...{ type: damage.code, nonRetryable: true },
+        message: expect.stringMatching(damage.saying) as string,
+        details: [{ key: damaged.key }],
+      },
+    };
+    try {
+      await expect(rig.run(recomputeHourStart({ hour }), { hour })).rejects.toMatchObject(refused);
+      const byOthers = { ...replay, rules };
+      await expect(rig.run(replayRangeStart(byOthers), byOthers)).rejects.toMatchObject(refused);
+      expect(await everything()).toEqual(before);
+      expect(await scratch()).toEqual([]);
+    } finally {
+      await damaged.restore();
+    }
+  });
+
+  it('is counted as before when the file is there again', async () => {
+    const again = await rig.run<RecomputeHourResult>(recomputeHourStart({ hour }), { hour });
+    expect(again).toMatchObject({ checksum: checksums[0], existed: true });
+  });
 });
 
 it.each([

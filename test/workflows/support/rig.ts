@@ -10,6 +10,7 @@ import { prepareDatabase } from '../../../runtime/database.js';
 import { openTemporal, type TemporalConnection } from '../../../runtime/temporal/client.js';
 import { packageFile } from '../../../runtime/package-root.js';
 import type { StartOptions } from '../../../workflows/start-options.js';
+import type { ArchiveServiceOptions } from '../../../stream/archive/service.js';
 import { startArchiver, type Archiver } from '../../support/archive.js';
 import { freshDatabase, freshTopic, kafkaBrokers, type TestDatabase } from '../../support/stack.js';
 import { produce, startWorker, type LogRecord, type Worker } from '../../support/stream.js';
@@ -88,11 +89,12 @@ export class Rig {
     return this.database.pool;
   }
 
-  async startArchive(): Promise<void> {
+  async startArchive(overrides: Partial<ArchiveServiceOptions> = {}): Promise<void> {
     const { openLake } = await import('../../../lake/open.js');
     this.#archiver = await startArchiver(this.database, [this.topic], {
       folder: this.folder,
       lake: openLake(this.config.lakeUrl),
+      ...overrides,
     });
   }
 
