@@ -79,7 +79,6 @@ export function recomputeHours(
   rules: string | undefined,
   cut: CutChoice,
 ): PlannedHour[] {
-  const cutWords = { hour: '', served: ' at the served cut', late: ' with the late clicks' };
   return lookAt(facts).map((hour) => {
     const ruleSet = rules ?? hour.ruleSet;
     const isCut = hour.standing !== undefined && hour.standing.cut !== null;
@@ -87,8 +86,15 @@ export function recomputeHours(
       const note = 'not cut: truecount cut, or replay';
       return planned(hour, { ruleSet, steps: [], note, ...NOTHING });
     }
-    return planned(hour, { ruleSet, steps: [`recompute${cutWords[cut]}`] });
+    return planned(hour, { ruleSet, steps: [`recompute${cutWords(cut, hour.state)}`] });
   });
+}
+
+/** Only of a final hour there are two cuts. */
+function cutWords(cut: CutChoice, state: PlannedHour['state']): string {
+  if (cut === 'late') return ' with the late clicks';
+  if (state !== 'final') return '';
+  return cut === 'served' ? ' at the served cut' : ' at its first cut';
 }
 
 /** A reconciliation: hours with a generation. */
@@ -125,11 +131,10 @@ export function publishHours(
     if (served?.checksum === candidate.checksum && served.ruleSet === candidate.ruleSet) {
       return { steps: [], note: 'the same cells by the same rules as what serves' };
     }
-    const comparedAt = candidate.reconciliation?.revision;
-    if (comparedAt !== hour.revision) {
+    const base = candidate.reconciliation?.base ?? null;
+    if (base !== (served?.id ?? null)) {
       overtaken.push(hour.hour);
-      const note = `compared with revision ${String(comparedAt)}: truecount reconcile`;
-      return { steps: ['publish'], note };
+      return { steps: ['publish'], note: 'compared with what serves no more: truecount reconcile' };
     }
     const onHold = candidate.reconciliation?.decision === 'hold';
     if (hour.held || onHold) {
@@ -166,6 +171,17 @@ export function rollbackHours(
   });
 }
 
+/** A release: hours that a rollback holds. What serves stays. */
+export function releaseHours(facts: PlanFacts): PlannedHour[] {
+  return lookAt(facts).map((hour) => {
+    const served = hour.standing?.served ?? null;
+    if (!hour.held || served === null) {
+      return planned(hour, { ...NOTHING, steps: [], note: 'not held' });
+    }
+    return planned(hour, { ...NOTHING, generation: served.id, steps: ['release'] });
+  });
+}
+
 function withCandidates(
   facts: PlanFacts,
   candidates: readonly Candidate[],
@@ -195,9 +211,7 @@ export function publishInputs(
   return hours.flatMap(({ hour, generation, revision, steps }) => {
     if (generation === null || steps.length === 0) return [];
     const diff = diffs.get(generation) ?? null;
-    // What was compared with one revision must not replace another.
-    const expectedRevision = diff?.revision ?? revision;
     const more = diff === null ? {} : { reconciliation: diff.id };
-    return [{ hour, generation, expectedRevision, ...more }];
+    return [{ hour, generation, expectedRevision: revision, ...more }];
   });
 }

@@ -99,6 +99,11 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./verbs/rollback.js'),
   },
   {
+    name: 'release',
+    summary: 'let automation publish hours again that a rollback holds',
+    load: () => import('./verbs/release.js'),
+  },
+  {
     name: 'replay',
     summary: 'recompute a range and publish what changed, all at once',
     load: () => import('./verbs/replay.js'),

@@ -23,7 +23,7 @@ export interface WantedHour {
 export interface PublishRequest {
   /** Names the request: asked again, the first entry is the answer. */
   readonly request: string;
-  readonly kind: Exclude<LedgerKind, 'release'>;
+  readonly kind: LedgerKind;
   readonly hours: readonly WantedHour[];
   readonly actor: string;
   readonly reason: string;
@@ -87,7 +87,8 @@ export function checkRequest(request: PublishRequest): readonly WantedHour[] {
 }
 
 /**
- * What a publication does to one hour, or why it may not. For a confirmation the revision stays.
+ * What a publication does to one hour, or why it may not. The revision stays for a confirmation, and
+ * for a release, which only ends the hold of a rollback.
  * @throws TruecountError `revision_conflict` (context: the current revision), `hour_held`,
  * `not_found`, `collected`, `invalid_argument`
  */
@@ -120,9 +121,12 @@ export function decideHour(
     checksum: generation.checksum,
     reconciliation: wanted.reconciliation,
   };
-  if (kind !== 'confirm') {
-    return { ...entry, revision: found.revision + 1, cut: ledgerCut(normalCut(generation.cut)) };
+  const cut = ledgerCut(normalCut(generation.cut));
+  if (kind === 'release') {
+    refuseNoHold(hour, wanted, found);
+    return { ...entry, revision: found.revision, cut };
   }
+  if (kind !== 'confirm') return { ...entry, revision: found.revision + 1, cut };
   const examined = normalCut(wanted.examined ?? []);
   if (found.served !== wanted.generation || !coversCut(examined, generation.cut)) {
     throw new TruecountError(
@@ -131,6 +135,15 @@ export function decideHour(
     );
   }
   return { ...entry, revision: found.revision, cut: ledgerCut(examined) };
+}
+
+function refuseNoHold(hour: string, wanted: WantedHour, found: FoundHour): void {
+  if (found.held && found.served === wanted.generation) return;
+  const why = found.held ? 'another generation serves' : 'no rollback holds it';
+  throw new TruecountError('invalid_argument', `${hour} has nothing to be released: ${why}`, {
+    hint: '`truecount hours` shows which are held, and what serves',
+    context: { hour },
+  });
 }
 
 function refuseConflict(hour: string, wanted: WantedHour, found: FoundHour): void {

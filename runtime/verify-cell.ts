@@ -108,7 +108,7 @@ function whyNot(cell: CellExplanation, { losses }: ArchiveCoverage): string {
 }
 
 /** At most one verification at a time: each takes memory and a core. Others are told to come back. */
-export function oneAtATime(config: Config): VerifyCell {
+export function oneAtATime(verify: VerifyCell): VerifyCell {
   let busy = false;
   return async (reader, cell, clicksMax) => {
     if (busy) {
@@ -118,7 +118,7 @@ export function oneAtATime(config: Config): VerifyCell {
     }
     busy = true;
     try {
-      return await verifyCell(config, reader, cell, clicksMax);
+      return await verify(reader, cell, clicksMax);
     } finally {
       busy = false;
     }

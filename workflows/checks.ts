@@ -83,7 +83,7 @@ export function checkPublish(input: unknown): PublishRangeInput {
   }
   return {
     hours: hours.map(checkPublishHour),
-    kind: oneOf('kind', kind, ['publish', 'rollback', 'confirm'], 'publish'),
+    kind: oneOf('kind', kind, ['publish', 'rollback', 'confirm', 'release'], 'publish'),
     actor: ledgerWords('actor', actor),
     reason: ledgerWords('reason', reason),
     automatic: flag('automatic', automatic),

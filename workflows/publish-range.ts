@@ -5,9 +5,14 @@ import type { PublishRangeInput, PublishRangeResult } from './contract.js';
 import { short } from './proxies.js';
 import { ofHour, running } from './run.js';
 
-const OUTCOMES = { publish: 'published', rollback: 'rolled_back', confirm: 'confirmed' } as const;
+const OUTCOMES = {
+  publish: 'published',
+  rollback: 'rolled_back',
+  confirm: 'confirmed',
+  release: 'released',
+} as const;
 
-/** Publishes, rolls back or confirms hours in one step: all of them or none. */
+/** Publishes, rolls back, confirms or releases hours in one step: all of them or none. */
 export async function publishRange(input: PublishRangeInput): Promise<PublishRangeResult> {
   const request = checked(input, checkPublish);
   const names = request.hours.map(({ hour }) => hour).sort();

@@ -37,7 +37,7 @@ export function register(program: Command): void {
   withExamples(
     publish,
     'npx truecount publish --from 2025-11-21T08 --to 2025-11-21T10 --plan',
-    'npx truecount publish --from 2025-11-21T08 --to 2025-11-21T10 --release',
+    'npx truecount publish --from 2025-11-21T08 --to 2025-11-21T10 --reason corrected',
   );
 }
 

@@ -24,6 +24,8 @@ interface RecomputeOptions extends RangeOptions {
 }
 
 const CUTS: readonly CutChoice[] = ['hour', 'served', 'late'];
+/** Below what serves there is nothing to publish; where nothing serves, it is the hour's own cut. */
+const DEFAULT_CUT: CutChoice = 'served';
 
 /** `truecount recompute`: counts hours anew from the lake, into generations. */
 export function register(program: Command): void {
@@ -37,7 +39,7 @@ export function register(program: Command): void {
       ),
   )
     .option('--rules <hash|file>', 'count by this rule set (default: what serves, else the pin)')
-    .option('--cut <which>', 'hour, served or late: up to where in the log', 'hour')
+    .option('--cut <which>', 'hour, served or late: up to where in the log', DEFAULT_CUT)
     .action(run);
   withExamples(
     recompute,
@@ -64,7 +66,7 @@ async function run(options: RecomputeOptions): Promise<void> {
     });
   const again = [
     ...(options.rules === undefined ? [] : ['--rules', options.rules]),
-    ...(cut === 'hour' ? [] : ['--cut', cut]),
+    ...(cut === DEFAULT_CUT ? [] : ['--cut', cut]),
   ];
   const outcomes = await runPlan(config, options, { plan, wanted, again });
   if (outcomes === null) return;

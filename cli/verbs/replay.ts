@@ -9,6 +9,7 @@ import {
   PAUSE_SIGNAL,
   RESUME_SIGNAL,
   type ReplayRangeInput,
+  type HeldHour,
   type ReplayRangeResult,
 } from '../../workflows/contract.js';
 import { unchangedOf } from '../../workflows/replay-result.js';
@@ -177,9 +178,22 @@ export function replayText(result: ReplayRangeResult): string {
       `${String(confirmed)} confirmed, ${String(held)} held, ${String(unchanged)} unchanged; ` +
       `${String(cellsDiffer)} cells differ`,
     ...(unchanged === 0 ? [] : [unchangedText(unchanged)]),
+    ...named('published with an alert', result.alerted ?? 0, result.alerts ?? []),
+    ...named('held for a person', held, result.holds ?? []),
     publication === null ? 'nothing was published' : `publication ${String(publication)}`,
     `plan ${planHash}`,
   ].join('\n');
+}
+
+/** Hours that are named here at most; `truecount hours` shows all. */
+const NAMED_MAX = 5;
+
+function named(what: string, count: number, hours: readonly HeldHour[]): string[] {
+  const lines = hours.slice(0, NAMED_MAX).map(({ hour, reason }) => `  ${hour}: ${reason}`);
+  if (lines.length === 0) return [];
+  const more = count - lines.length;
+  const rest = more > 0 ? [`  and ${String(more)} more: truecount hours`] : [];
+  return [`${String(count)} ${what}`, ...lines, ...rest];
 }
 
 function unchangedText(hours: number): string {

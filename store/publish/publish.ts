@@ -21,7 +21,8 @@ export interface Publication {
  * old or new, and a retry after a lost answer finds its own entry.
  *
  * `publish` and `rollback` append a revision to each hour; a rollback also holds automatic
- * publication off its hours. `confirm` records up to where the served generation still is the truth.
+ * publication off its hours. `confirm` records up to where the served generation still is the truth,
+ * `release` ends a hold and leaves the rest as it is.
  * @throws TruecountError revision_conflict, hour_held, not_found, collected, invalid_argument
  */
 export async function publish(client: pg.Client, request: PublishRequest): Promise<Publication> {
@@ -36,7 +37,9 @@ export async function publish(client: pg.Client, request: PublishRequest): Promi
     const entry = { kind, request: request.request, actor, reason, hours };
     await appendEntry(client, head, entry);
     if (kind === 'confirm') await insertExamined(client, head.publication, wanted);
-    else await insertPointers(client, head.publication, wanted, hours);
+    else if (kind !== 'release') {
+      await insertPointers(client, head.publication, wanted, hours);
+    }
     await settleHolds(client, head.publication, request);
     return { keep: true, value: asPublication({ ...entry, ...head }, false) };
   });

@@ -61,8 +61,8 @@ export interface Candidate {
     readonly id: number;
     readonly decision: string;
     readonly cellsDiffer: number;
-    /** The hour's newest revision when it was compared. */
-    readonly revision: number;
+    /** The generation that served then, which it was compared with; null: the live count. */
+    readonly base: number | null;
   } | null;
   /** The revision by which it served, where one is asked for. */
   readonly revision: number | null;
@@ -77,12 +77,12 @@ interface CandidateRow {
   reconciliation: string | null;
   decision: string;
   cells_differ: string;
-  compared_at: number;
+  base: string | null;
   revision: number | null;
 }
 
 const GENERATION = `g.id as generation, g.rule_set, g.checksum, g.collected_at is not null as collected`;
-const NO_DIFF = `null::bigint as reconciliation, '' as decision, 0 as cells_differ, 0 as compared_at`;
+const NO_DIFF = `null::bigint as reconciliation, '' as decision, 0 as cells_differ, null::bigint as base`;
 
 /** Of each hour the generation that was compared last. */
 export async function lastReconciled(reader: Reader, range: TimeRange): Promise<Candidate[]> {
@@ -90,7 +90,7 @@ export async function lastReconciled(reader: Reader, range: TimeRange): Promise<
     reader,
     'last-reconciled',
     `select distinct on (r.hour) r.hour, ${GENERATION}, r.id as reconciliation, r.decision,
-            r.cells_differ, r.revision as compared_at, null as revision
+            r.cells_differ, r.base, null as revision
        from reconciliations r join generations g on g.id = r.generation
       where r.hour >= $1 and r.hour < $2
       order by r.hour, r.id desc`,
@@ -159,7 +159,7 @@ async function candidates(
             id: exactNumber(row.reconciliation),
             decision: row.decision,
             cellsDiffer: exactNumber(row.cells_differ),
-            revision: row.compared_at,
+            base: row.base === null ? null : exactNumber(row.base),
           },
     revision: row.revision,
   }));

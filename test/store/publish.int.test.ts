@@ -5,7 +5,6 @@ import { chainFault } from '../../core/ledger.js';
 import type { PublishRequest, WantedHour } from '../../core/publication.js';
 import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
 import { publish } from '../../store/publish/publish.js';
-import { releaseHours } from '../../store/publish/release.js';
 import { openSession } from '../../store/session.js';
 import { seedGeneration } from '../support/generations.js';
 import { freshDatabase } from '../support/stack.js';
@@ -150,11 +149,18 @@ describe('publishing', () => {
     await publish(one, request('c', 0, 2, { kind: 'rollback', automatic: false }));
     expect(await served()).toEqual(generations.map((g) => [3, g[0]]));
     expect((await errorOf(publish(one, request('d', 1, 3)))).code).toBe('hour_held');
-    const hours = [FROM_MS, FROM_MS + HOUR_MS, FROM_MS + 2 * HOUR_MS];
-    const release = { request: 'r', hours, actor: 'a test', reason: 'looked at' };
-    expect(await releaseHours(one, release)).toBe(4);
-    expect(await releaseHours(two, release)).toBe(4);
-    expect((await errorOf(releaseHours(one, { ...release, request: 's' }))).code).toBe('not_found');
+    const release = { kind: 'release', automatic: false } as const;
+    const other = request('o', 1, 3, release);
+    expect((await errorOf(publish(one, other))).code).toBe('invalid_argument');
+    const done = await publish(one, request('r', 0, 3, release));
+    expect(done).toMatchObject({ publication: 4, hours: [{ revision: 3 }, {}, {}] });
+    expect(await publish(two, request('r', 0, 3, release))).toEqual({ ...done, existed: true });
+    expect(await served()).toEqual(generations.map((g) => [3, g[0]]));
+    const again = await errorOf(publish(one, request('s', 0, 3, release)));
+    expect(again).toMatchObject({
+      code: 'invalid_argument',
+      message: expect.stringContaining('no rollback holds it') as string,
+    });
     expect((await publish(one, request('d', 1, 3))).publication).toBe(5);
     expect(await chain()).toBeNull();
   });
@@ -206,15 +212,13 @@ describe('publishing', () => {
       await publish(one, request('a', 0, 0));
       await publish(one, request('b', 1, 1));
       await publish(one, request('c', 0, 2, { kind: 'rollback', automatic: false }));
-      const release = { request: 'r', hours: [FROM_MS], actor: 'a test', reason: 'looked at' };
       for (const name of ['reason', 'actor']) {
         const words = { [name]: bad, automatic: false };
         expect((await errorOf(publish(one, request('d', 1, 3, words)))).code).toBe(
           'invalid_argument',
         );
-        expect((await errorOf(releaseHours(one, { ...release, ...words }))).code).toBe(
-          'invalid_argument',
-        );
+        const release = request('r', 0, 3, { ...words, kind: 'release' });
+        expect((await errorOf(publish(one, release))).code).toBe('invalid_argument');
       }
       expect(await served()).toEqual(generations.map((g) => [3, g[0]]));
       expect(await chain()).toBeNull();

@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+import { configFor } from '../options.js';
+import { withExamples } from '../output.js';
+import { publishInputs, releaseHours } from '../plan-hours.js';
+import { runPublication } from '../publication.js';
+import {
+  makePlan,
+  rangeOf,
+  readFacts,
+  withRangeOptions,
+  type RangeOptions,
+} from '../range-verb.js';
+import { withReader } from '../with-reader.js';
+
+interface ReleaseOptions extends RangeOptions {
+  readonly reason?: string;
+}
+
+/** `truecount release`: what a rollback holds is let go, and what serves stays. */
+export function register(program: Command): void {
+  const release = withRangeOptions(
+    program
+      .command('release')
+      .summary('let automation publish hours again that a rollback holds')
+      .description(
+        'Ends the hold that a rollback has put on hours: settlements look at them again. What serves\n' +
+          'stays as it is, no count changes. Hours that are not held are left out.',
+      ),
+  )
+    .option('--reason <text>', 'why, for the ledger')
+    .action(run);
+  withExamples(
+    release,
+    'npx truecount release --from 2025-11-21T08 --to 2025-11-21T10 --plan',
+    "npx truecount release --from 2025-11-21T08 --to 2025-11-21T10 --reason 'it was right'",
+  );
+}
+
+async function run(options: ReleaseOptions): Promise<void> {
+  const { config } = configFor(options);
+  const range = rangeOf(options);
+  const { plan, inputs } = await withReader(options, async (pool) => {
+    const hours = releaseHours(await readFacts(pool, range));
+    return {
+      plan: await makePlan(pool, 'release', range, hours),
+      inputs: publishInputs(hours, []),
+    };
+  });
+  await runPublication(config, options, {
+    ...{ plan, inputs, kind: 'release', reason: options.reason ?? 'release', again: [] },
+  });
+}
