@@ -29,7 +29,7 @@ export interface Strike {
  */
 const worker: Strike = {
   name: 'worker killed -9',
-  points: ['task', 'load: cells copied', 'load: committed', 'publish: before'].concat([
+  points: ['task', 'load: cells copied', 'load: committed', 'publish: waits for the head'].concat([
     'publish: locks held',
     'publish: committed',
   ]),
@@ -93,6 +93,37 @@ const worker: Strike = {
   },
 };
 
+/**
+ * One kill -9 of a worker that has begun to carry out a publication, for which it has sent nothing to
+ * Postgres yet: it does not even have its session. Nothing may remain of that attempt.
+ */
+const early: Strike = {
+  name: 'worker killed -9 before a transaction',
+  points: ['publish: before its transaction'],
+  strike: async (world) => {
+    const { gates, servers } = world;
+    const replay = await world.begin(1, true);
+    const plan = await world.plan(replay);
+    const victim = await world.currentWorker();
+    await gates.closeDoor();
+    await plan.approve();
+    await until(
+      'the server knows of the publication, and its session is not let in',
+      async () => (await gates.isAtDoor()) && (await isAtWork(replay.handle, 'publish', victim)),
+      soon,
+    );
+    process.kill(victim.pid, 'SIGSTOP');
+    expect(await isAtWork(replay.handle, 'publish', victim), 'it has not ended').toBe(true);
+    expect(await gates.isAtDoor(), 'it waits for its session').toBe(true);
+    await victim.kill();
+    await gates.openAll();
+    expect(await entriesOf(servers.pool, replay), 'entries of what was not begun').toEqual([]);
+    world.replaceWorker();
+    world.hit('publish: before its transaction');
+    expectAttempts(replay.handle, replay, 'publish');
+  },
+};
+
 /** Temporal is killed while a load and a publication are at work; they may end while it is away. */
 const temporal: Strike = {
   name: 'Temporal killed -9',
@@ -125,7 +156,7 @@ const postgres: Strike = {
   },
 };
 
-export const FINAL_STRIKES = { worker, temporal, postgres } as const;
+export const FINAL_STRIKES = { worker, early, temporal, postgres } as const;
 
 /** A load that has copied its cells, and a publication that holds the head. */
 async function midwayBoth(world: FinalWorld): Promise<{ load: Replay; publish: Replay }> {
@@ -167,18 +198,26 @@ async function freezeTask(
         process.kill(pid, 'SIGSTOP');
         frozen.add(pid);
       }
-      if (frozen.size === 0) return false;
-      const { raw } = await handle.describe();
-      return (raw.pendingActivities ?? []).some(
-        (activity) =>
-          activity.activityType?.name === 'aggregateTask' &&
-          activity.lastWorkerIdentity?.endsWith(victim.identitySuffix) === true &&
-          Number(activity.state) === 2, // PENDING_ACTIVITY_STATE_STARTED
-      );
+      return frozen.size > 0 && isAtWork(handle, 'aggregateTask', victim);
     },
     soon,
   );
   return [...frozen];
+}
+
+/** Whether the server has handed an activity of this type of the run to the worker. */
+async function isAtWork(
+  handle: WorkflowHandle,
+  activity: string,
+  worker: WorkerProcess,
+): Promise<boolean> {
+  const { raw } = await handle.describe();
+  return (raw.pendingActivities ?? []).some(
+    ({ activityType, lastWorkerIdentity, state }) =>
+      activityType?.name === activity &&
+      lastWorkerIdentity?.endsWith(worker.identitySuffix) === true &&
+      Number(state) === 2, // PENDING_ACTIVITY_STATE_STARTED
+  );
 }
 
 function atPublished({ gates }: FinalWorld, { range }: Replay): Promise<boolean> {

@@ -22,9 +22,10 @@ afterAll(async () => {
   await world?.close();
 });
 
-const { worker, temporal, postgres } = FINAL_STRIKES;
+const { worker, early, temporal, postgres } = FINAL_STRIKES;
 for (const [test, { name, points, strike }] of [
   [itOnLinux, worker],
+  [it, early],
   [itOnOwnTemporal, temporal],
   [itOnLinux, postgres],
 ] as const) {

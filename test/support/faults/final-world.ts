@@ -100,6 +100,7 @@ export class FinalWorld {
     await untilArchived(pool, kafkaBrokers(), rig.topic);
     const reader = new FinalReader(url, { adId: 'ad-1', filter: 'country:GB' });
     const gates = await Gates.install(pool, url);
+    await gates.installDoor();
     const world = new FinalWorld(servers, rig, gates, reader, reader.run());
     await world.worker;
     return world;

@@ -11,6 +11,10 @@ import pg from 'pg';
 const CLASSES = { copied: 90_001, loaded: 90_002, locked: 90_003, published: 90_004 } as const;
 export type Gate = keyof typeof CLASSES;
 
+/** Where every session of a worker begins: it has sent nothing yet. */
+const DOOR = 90_005;
+const WORKER = 'truecount worker';
+
 const DEFERRED = 'deferrable initially deferred';
 const INSTALL = `
   create function test_gate_key(hour timestamptz) returns integer language sql immutable as
@@ -29,6 +33,16 @@ const INSTALL = `
   create constraint trigger gate_published after insert on pointers ${DEFERRED}
     for each row execute function test_gate('${String(CLASSES.published)}')`;
 
+// A trigger on login runs before the first statement of a session (PostgreSQL 17).
+const INSTALL_DOOR = `
+  create function test_door() returns event_trigger language plpgsql as $$
+  begin
+    if current_setting('application_name') = '${WORKER}' then
+      perform pg_advisory_xact_lock_shared(${String(DOOR)}, 0);
+    end if;
+  end $$;
+  create event trigger door on login execute function test_door()`;
+
 /** Opens and closes gates; all are open at first, and when Postgres has crashed. */
 export class Gates {
   private constructor(
@@ -40,6 +54,27 @@ export class Gates {
   static async install(pool: pg.Pool, url: string): Promise<Gates> {
     await pool.query(INSTALL);
     return new Gates(pool, url, await openKeeper(url));
+  }
+
+  /** So that new sessions of workers can be kept out; needs a superuser. */
+  async installDoor(): Promise<void> {
+    await this.pool.query(INSTALL_DOOR);
+  }
+
+  /** `openAll` opens it. */
+  async closeDoor(): Promise<void> {
+    await this.keeper.query('select pg_advisory_lock($1, 0)', [DOOR]);
+  }
+
+  /** Whether a session of a worker is being kept out. */
+  async isAtDoor(): Promise<boolean> {
+    const { rows } = await this.pool.query(
+      `select from pg_locks l join pg_stat_activity a using (pid)
+        where a.datname = current_database() and a.application_name = $1
+          and l.locktype = 'advisory' and not l.granted and l.classid = $2 and a.query = ''`,
+      [WORKER, DOOR],
+    );
+    return rows.length > 0;
   }
 
   async close(gate: Gate, hourMs: number): Promise<void> {
