@@ -4,17 +4,20 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Cut } from '../../core/cut.js';
 import { bucketOf } from '../../core/lake-file.js';
+import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
 import { HOUR_MS } from '../../core/time.js';
 import { generateClicks } from '../../ingest/generator/generate.js';
 import { cutHour } from '../../store/cut.js';
 import { archiveCoverage, filesOfHour, wantArchived } from '../../store/lake/manifest.js';
 import { activeRuleSet } from '../../store/rule-sets.js';
 import { openSession } from '../../store/session.js';
+import { recomputeHour } from '../final/recompute.js';
 import { expectArchived, lakeRows, startArchiver, untilArchived } from '../support/archive.js';
 import type { Archiver } from '../support/archive.js';
+import { storeHour } from '../support/cell-rows.js';
 import { freshDatabase, freshTopic, kafkaBrokers } from '../support/stack.js';
 import type { TestDatabase } from '../support/stack.js';
-import { produce, startWorker, untilCounted } from '../support/stream.js';
+import { endOffsets, produce, startWorker, untilCounted } from '../support/stream.js';
 import type { LogRecord } from '../support/stream.js';
 import { until } from '../support/until.js';
 
@@ -127,26 +130,83 @@ test('two archivers share the partitions, and one takes over from the other', as
   await expectArchived(database.pool, topic, first.lake);
 });
 
-test('archived again with another number of buckets, the lake holds the same clicks', async () => {
-  const topic = await freshTopic(2);
-  await produce(kafkaBrokers(), topic, generated(8, 20_000));
-  const again = await freshDatabase();
-  try {
-    const one = await start(topic, { buckets: 4, sharedRowsMax: 100 });
-    const folder = join(dir, 'again');
-    const other = await start(
-      topic,
-      { folder, buckets: 3, sharedRowsMax: 500, flushIntervalMs: 700, groupId: `again-${topic}` },
-      again,
-    );
+describe('archived again with another number of buckets', () => {
+  let topic: string;
+  let again: TestDatabase;
+
+  beforeEach(async () => {
+    topic = await freshTopic(2);
+    await produce(kafkaBrokers(), topic, generated(8, 20_000));
+    again = await freshDatabase();
+    return () => again.close();
+  });
+
+  async function archiveTwice(
+    first: Partial<Parameters<typeof startArchiver>[2]>,
+    second: Partial<Parameters<typeof startArchiver>[2]>,
+  ): Promise<[Archiver, Archiver]> {
+    const folder = join(dir, `again-${topic}`);
+    const one = await start(topic, first);
+    const other = await start(topic, { folder, groupId: `again-${topic}`, ...second }, again);
     await untilArchived(database.pool, kafkaBrokers(), topic);
     await untilArchived(again.pool, kafkaBrokers(), topic);
     await stopAll();
+    return [one, other];
+  }
+
+  test('the lake holds the same clicks', async () => {
+    const [one, other] = await archiveTwice(
+      { buckets: 4, sharedRowsMax: 100 },
+      { buckets: 3, sharedRowsMax: 500, flushIntervalMs: 700 },
+    );
     const files = await again.pool.query('select from lake_files where buckets = 3');
     expect(files.rowCount).toBeGreaterThan(0);
     expect(await lakeRows(again.pool, other.lake)).toEqual(await lakeRows(database.pool, one.lake));
-  } finally {
-    await again.close();
+  });
+
+  test('an hour has the same cells, counted in other tasks (I5)', async () => {
+    const [one, other] = await archiveTwice(
+      { buckets: 4, sharedRowsMax: 1 },
+      { buckets: 3, sharedRowsMax: 1, flushIntervalMs: 700 },
+    );
+    const ends = [...(await endOffsets(kafkaBrokers(), topic))];
+    const cut = ends.map(([partition, end]) => {
+      return { topic, partition, nextOffset: Math.floor(end * 0.9) };
+    });
+    // The cut goes through the newest of them.
+    const hours = await rows(
+      `select hour from lake_file_hours group by hour
+        having sum(rows) > 2000 order by hour desc limit 2`,
+    );
+    expect(hours).toHaveLength(2);
+    for (const { hour } of hours) {
+      const hourMs = (hour as Date).getTime();
+      const first = await recomputed(database, one, hourMs, cut);
+      const second = await recomputed(again, other, hourMs, cut);
+      expect([first.tasks, second.tasks]).toEqual([4, 3]);
+      expect(first.clicks).toBeGreaterThan(1_000);
+      const { checksum, cells, clicks } = first;
+      expect(second).toMatchObject({ checksum, cells, clicks, existed: false });
+    }
+  });
+
+  async function recomputed(
+    of: TestDatabase,
+    { lake }: Archiver,
+    hourMs: number,
+    cut: Cut,
+  ): ReturnType<typeof recomputeHour> {
+    const ruleSet = DEFAULT_RULE_SET;
+    await storeHour(of, hourMs, ruleSet, cut);
+    const session = await openSession({
+      connection: { connectionString: of.url },
+      applicationName: 'test-recompute',
+    });
+    try {
+      return await recomputeHour(session, lake, { hourMs, cut, ruleSet }, 1);
+    } finally {
+      await session.end();
+    }
   }
 });
 
