@@ -18,7 +18,7 @@ import {
   type Binary,
 } from './stack/temporal-binary.js';
 import { hasTemporalSdk } from './stack/temporal-download.js';
-import { attentionText, readStatus } from './status.js';
+import { attentionText, readStatus, type Health } from './status.js';
 import { describeTopics, type TopicFacts } from './topics.js';
 
 export interface Finding {
@@ -124,8 +124,9 @@ function diskSpace(home: string): Finding {
 
 async function examineRunning(loaded: LoadedConfig): Promise<Finding[]> {
   const status = await readStatus(loaded);
-  const findings = status.health.map(({ name, ok, detail }): Finding => {
-    if (name === 'settle') return settling(ok, detail);
+  const findings = status.health.map((health): Finding => {
+    const { name, ok, detail } = health;
+    if (name === 'settle') return settling(health);
     const what = `${name} answers`;
     if (ok) return { what, level: 'ok', detail };
     const todo = detail.startsWith('no address')
@@ -140,10 +141,16 @@ async function examineRunning(loaded: LoadedConfig): Promise<Finding[]> {
   return findings;
 }
 
-function settling(ok: boolean, detail: string): Finding {
-  if (ok) return { what: 'settle', level: 'ok', detail };
-  const todo = 'does a worker run? the runs of settleDueHours in the Temporal UI say why they fail';
-  return { what: 'settle', level: 'wrong', detail, todo };
+function settling({ ok, detail, warning }: Health): Finding {
+  const what = 'settle';
+  if (!ok) {
+    const todo =
+      'does a worker run? the runs of settleDueHours in the Temporal UI say why they fail';
+    return { what, level: 'wrong', detail, todo };
+  }
+  if (warning === undefined) return { what, level: 'ok', detail };
+  const todo = 'it is over: what was due is being made final; see why, if nobody stopped it';
+  return { what, level: 'warn', detail: warning, todo };
 }
 
 /** Nothing is broken, so it is no more than a warning: but nobody else decides it. */

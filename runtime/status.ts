@@ -27,6 +27,8 @@ export interface Health {
   readonly ok: boolean;
   /** What was found, or what is wrong. */
   readonly detail: string;
+  /** It works, but somebody should know this. */
+  readonly warning?: string;
 }
 
 export interface Status {

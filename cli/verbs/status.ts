@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { attentionText, readStatus, type Status } from '../../runtime/status.js';
+import { attentionText, readStatus, type Health, type Status } from '../../runtime/status.js';
 import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
 import { columns, printResult, styleFor, withExamples } from '../output.js';
 import { endpointTable } from './up.js';
@@ -25,8 +25,11 @@ export function register(program: Command): void {
 function describe(status: Status): string {
   const { endpoints, health, lag, archive_lag, watermark, hours, attention } = status;
   const style = styleFor(process.stdout);
-  const word = (ok: boolean): string => (ok ? style.green('ok  ') : style.red('down'));
-  const rows = health.map(({ name, ok, detail }) => [word(ok), name, detail]);
+  const word = ({ ok, warning }: Health): string => {
+    if (!ok) return style.red('down');
+    return warning === undefined ? style.green('ok  ') : style.yellow('warn');
+  };
+  const rows = health.map((part) => [word(part), part.name, part.warning ?? part.detail]);
   const counts =
     hours === null
       ? []

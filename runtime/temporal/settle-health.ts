@@ -2,7 +2,7 @@ import { ScheduleNotFoundError } from '@temporalio/client';
 import type { Config } from '../config.js';
 import type { Health } from '../status.js';
 import { openTemporal } from './client.js';
-import { readSettleFacts, settleAlarm } from './settle-watch.js';
+import { readSettleFacts, settleFault, standstillText } from './settle-watch.js';
 
 /** Whether the schedule settles hours: a line of `status` and `doctor`. */
 export async function settleHealth(config: Config): Promise<Health> {
@@ -11,8 +11,9 @@ export async function settleHealth(config: Config): Promise<Health> {
     const temporal = await openTemporal(config);
     try {
       const facts = await readSettleFacts(temporal.client, config.settle.intervalMs);
-      const alarm = settleAlarm(facts);
-      if (alarm !== undefined) return { name, ok: false, detail: alarm };
+      const fault = settleFault(facts);
+      if (fault !== undefined) return { name, ok: false, detail: fault };
+      const warning = standstillText(facts);
       const { lastSuccessMs, missed, skipped, intervalMs } = facts;
       const last = lastSuccessMs === null ? 'none yet' : new Date(lastSuccessMs).toISOString();
       const rest = `missed ${String(missed)}, skipped ${String(skipped)}`;
@@ -20,6 +21,7 @@ export async function settleHealth(config: Config): Promise<Health> {
         name,
         ok: true,
         detail: `every ${String(intervalMs / 1000)} s, last success ${last}, ${rest}`,
+        ...(warning === undefined ? {} : { warning }),
       };
     } finally {
       await temporal.close();

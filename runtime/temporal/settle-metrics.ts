@@ -9,7 +9,7 @@ const PUBLISHING = ['settleDueHours', 'replayRange', 'publishRange'];
 export function alertCounter(registry: Registry): Counter<'workflow'> {
   const alerts = new Counter({
     name: 'truecount_reconcile_alerts_total',
-    help: 'hours that were published with an alert; see the log and truecount hours',
+    help: 'Hours that this worker published with an alert; after a crash one may be counted twice',
     labelNames: ['workflow'],
     registers: [registry],
   });
@@ -24,15 +24,29 @@ export function settleGauges(registry: Registry): {
   showAttention(attention: Attention): void;
 } {
   const registers = [registry];
-  const gauge = (name: string, help: string): Gauge =>
-    new Gauge({ name: `truecount_settle_${name}`, help, registers });
-  const age = gauge('success_age_seconds', 'time since a settlement succeeded');
-  const missed = gauge('missed', 'settlements missed while Temporal was down');
-  const skipped = gauge('skipped', 'ticks skipped because a settlement was at work');
-  const alarm = gauge('alarm', '1: no settlement succeeds, or none did a short while ago');
+  const age = new Gauge({
+    name: 'truecount_settle_success_age_seconds',
+    help: 'Time since a settlement succeeded',
+    registers,
+  });
+  const missed = new Gauge({
+    name: 'truecount_settle_missed',
+    help: 'Ticks missed while Temporal was down, since the schedule was made',
+    registers,
+  });
+  const skipped = new Gauge({
+    name: 'truecount_settle_skipped',
+    help: 'Ticks skipped because a settlement was open, since the schedule was made',
+    registers,
+  });
+  const alarm = new Gauge({
+    name: 'truecount_settle_alarm',
+    help: '1: it is paused, or none succeeded for three intervals, now or within the last ten',
+    registers,
+  });
   const held = new Gauge({
     name: 'truecount_hours_held',
-    help: 'hours that wait for a person, by who holds them: a comparison, or a person (rollback)',
+    help: 'Hours that wait for a person: by the comparison of a settlement, or a rollback',
     labelNames: ['by'],
     registers,
   });

@@ -28,17 +28,25 @@ export interface Standstill {
 
 const ALARM_INTERVALS = 3;
 
-/**
- * Why somebody should look: the schedule is paused; no settlement has succeeded for three intervals
- * (hours that are due stay provisional); or it was so a short while ago. Undefined: all is well.
- */
+/** Why somebody should look: what is wrong now, or was a short while ago. Undefined: all is well. */
 export function settleAlarm(facts: SettleFacts): string | undefined {
+  return settleFault(facts) ?? standstillText(facts);
+}
+
+/**
+ * What is wrong now: the schedule is paused, or no settlement has succeeded for three intervals (hours
+ * that are due stay provisional).
+ */
+export function settleFault(facts: SettleFacts): string | undefined {
   if (facts.paused) return `the schedule is paused: ${facts.note || 'no note'}`;
   const sinceMs = successAgeMs(facts);
-  if (sinceMs > ALARM_INTERVALS * facts.intervalMs) {
-    const now = facts.running > 0 ? 'one is at work' : 'none is at work';
-    return `no settlement succeeded for ${seconds(sinceMs)} (${now})`;
-  }
+  if (sinceMs <= ALARM_INTERVALS * facts.intervalMs) return undefined;
+  const now = facts.running > 0 ? 'one is at work' : 'none is at work';
+  return `no settlement succeeded for ${seconds(sinceMs)} (${now})`;
+}
+
+/** Tells of a standstill, as far as the server remembers. */
+export function standstillText(facts: SettleFacts): string | undefined {
   const still = standstill(facts);
   if (still === null) return undefined;
   return (

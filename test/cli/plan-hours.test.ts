@@ -88,6 +88,24 @@ describe('a replay', () => {
     expect(replayText({ ...result, held: 1, unchanged: 0, cellsDiffer: 2 })).not.toContain(said);
   });
 
+  it('names the hours that were published with an alert, and those that are held', () => {
+    const result = { publication: 9, planHash: 'h', hours: 8, published: 7, confirmed: 0 };
+    const hours = Array.from({ length: 6 }, (_, i) => ({
+      ...{ hour: `2026-11-21T1${String(i)}:00:00Z`, reason: 'too much', drift: 0.47 },
+      cellsDiffer: 3,
+    }));
+    const told = { alerted: 7, alerts: hours, held: 1, holds: hours.slice(0, 1), cellsDiffer: 2 };
+    const lines = replayText({ ...result, ...told }).split('\n');
+    const alerts = lines.indexOf('7 published with an alert');
+    expect(lines.slice(alerts + 5, alerts + 9)).toEqual([
+      '  2026-11-21T14:00:00Z: too much',
+      '  and 2 more: truecount hours',
+      '1 held for a person',
+      '  2026-11-21T10:00:00Z: too much',
+    ]);
+    expect(replayText({ ...result, held: 1, cellsDiffer: 2 })).not.toContain('alert');
+  });
+
   it('includes hours into which nothing was counted, by the rule set asked for', () => {
     const found = facts(standing(0), standing(1));
     const hours = replayHours({ ...found, standings: [] }, 'asked');

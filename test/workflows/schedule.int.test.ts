@@ -4,8 +4,9 @@ import { loadConfig } from '../../runtime/config.js';
 import { ensureSchedule } from '../../runtime/temporal/schedule.js';
 import { ensureSearchAttributes } from '../../runtime/temporal/search-attributes.js';
 import { readSettleFacts } from '../../runtime/temporal/settle-watch.js';
-import { readStatus } from '../../runtime/status.js';
+import { readStatus, type Health } from '../../runtime/status.js';
 import { SETTLE_SCHEDULE_ID } from '../../workflows/contract.js';
+import { truecount } from '../support/command-line.js';
 import { until } from '../support/until.js';
 import { skipUnless } from '../support/skip-unless.js';
 import { Rig, clicksOf, type WorkerProcess } from './support/rig.js';
@@ -60,7 +61,7 @@ it('tells of it in metrics, health and status', async () => {
 }, 120_000);
 
 /** What `status` says of the schedule; who asks has not watched it. */
-async function health(): Promise<{ readonly ok: boolean; readonly detail: string }> {
+async function health(): Promise<Health> {
   const { health: all } = await readStatus(
     loadConfig({ env: rig.env, cwd: rig.folder, useStack: false }),
   );
@@ -82,16 +83,22 @@ async function expectTold(): Promise<void> {
     return new Date(lastSuccessMs ?? 0).toISOString() > since;
   });
   const told = await health();
-  const still = /^settlements stood still for (\d+) s, until 20/.exec(told.detail);
-  expect(told.ok, told.detail).toBe(false);
+  const still = /^settlements stood still for (\d+) s, until 20/.exec(told.warning ?? '');
   expect(Number(still?.[1])).toBeGreaterThanOrEqual(OUTAGE_MS / 1000);
   const text = await (await fetch(`${worker.url}/metrics`)).text();
   expect(text).toMatch(/^truecount_settle_alarm 1$/m);
+  const env = { ...rig.env, NO_COLOR: '1' };
+  const { stdout } = await truecount(['status'], env);
+  expect(stdout).toMatch(/^warn +settle +settlements stood still for \d+ s/m);
+  expect((await truecount(['doctor'], env)).stdout).toMatch(/^warn +settle +settlements stood/m);
   await until('the worker has said so', () => worker.log.includes('settle: settlements stood'));
 }
 
 async function untilQuiet(): Promise<void> {
-  const quiet = async (): Promise<boolean> => (await health()).ok;
+  const quiet = async (): Promise<boolean> => {
+    const { ok, warning } = await health();
+    return ok && warning === undefined;
+  };
   await until('ten settlements have passed', quiet, { deadlineMs: 90_000, everyMs: 500 });
 }
 
