@@ -54,6 +54,16 @@ export interface ReplayResult {
   /** Hours that serve a generation with the same inputs: they were not read again. */
   readonly unchanged: number;
   readonly cellsDiffer: number;
+  /** Of those published: how many with an alert, and the first 100, what moved most first. */
+  readonly alerted: number;
+  readonly alerts: readonly {
+    readonly hour: string;
+    readonly drift: number;
+    readonly cellsDiffer: number;
+    readonly reason: string;
+  }[];
+  /** The first 100 of those held. */
+  readonly holds: readonly { readonly hour: string; readonly reason: string }[];
 }
 
 export interface Replay extends ReplaySummary {

@@ -87,6 +87,19 @@ const ResultDocument = Type.Object({
     description: 'their generation serves with the same inputs: they were not read again',
   }),
   cells_differ: Type.Integer(),
+  alerted: Type.Integer({ description: 'of those published: how many with an alert' }),
+  alerts: Type.Array(
+    Type.Object({
+      hour: TimeSchema,
+      drift: Type.Number({ description: 'share of the clicks that moved' }),
+      cells_differ: Type.Integer(),
+      reason: Type.String(),
+    }),
+    { description: 'the first 100 of them, what moved most first' },
+  ),
+  holds: Type.Array(Type.Object({ hour: TimeSchema, reason: Type.String() }), {
+    description: 'of those held the first 100',
+  }),
 });
 
 export const ReplayDocument = Type.Object(
@@ -199,6 +212,11 @@ function detailsOf({ progress, result, error }: Replay) {
       held: result.held,
       unchanged: result.unchanged,
       cells_differ: result.cellsDiffer,
+      alerted: result.alerted,
+      alerts: result.alerts.map(({ hour, drift, cellsDiffer, reason }) => ({
+        ...{ hour, drift, cells_differ: cellsDiffer, reason },
+      })),
+      holds: result.holds.map(({ hour, reason }) => ({ hour, reason })),
     },
     error,
   };

@@ -142,7 +142,9 @@ async function endOf(
 ): Promise<{ result: ReplayResult | null; error: string | null }> {
   try {
     const result = (await handle.result()) as ReplayRangeResult;
-    return { result: { ...result, unchanged: unchangedOf(result) }, error: null };
+    const { alerted = 0, alerts = [], holds = [] } = result;
+    const told = { unchanged: unchangedOf(result), alerted, alerts, holds };
+    return { result: { ...result, ...told }, error: null };
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
     return { result: null, error: error.cause?.message ?? error.message };

@@ -171,6 +171,11 @@ class Recorder implements ReplayControl {
     return replay;
   }
 
+  end(id: string, result: NonNullable<Replay['result']>): void {
+    const i = this.replays.findIndex((replay) => replay.id === id);
+    this.replays[i] = { ...this.replays[i]!, state: 'completed', result };
+  }
+
   async list(limit: number): Promise<Replay[]> {
     return this.replays.slice(0, limit);
   }
@@ -237,6 +242,27 @@ test('a replay is started with what the body says, listed, and found by its id',
     code: 'not_found',
   });
   expect(replays.started).toHaveLength(2);
+  await api.close();
+});
+
+test('the end of a replay names the hours with an alert, and those on hold', async () => {
+  const replays = new Recorder();
+  const api = await createApi({ pool: open.database.pool, migrations: MIGRATIONS, replays });
+  const { id } = await replays.start({ from: '2026-11-20T22', to: '2026-11-21T00', actor: 'a' });
+  const [alert, hold] = ['2026-11-20T22:00:00Z', '2026-11-20T23:00:00Z'] as const;
+  replays.end(id, {
+    ...{ publication: 7, hours: 2, published: 1, confirmed: 0, held: 1, unchanged: 0 },
+    ...{ cellsDiffer: 3, alerted: 1, holds: [{ hour: hold, reason: 'a loss' }] },
+    alerts: [{ hour: alert, drift: 0.47, cellsDiffer: 3, reason: 'too much' }],
+  });
+  const { body } = await get(api, `/replays/${encodeURIComponent(id)}`);
+  expect(body).toMatchObject({
+    result: {
+      alerted: 1,
+      alerts: [{ hour: alert, drift: 0.47, cells_differ: 3, reason: 'too much' }],
+      holds: [{ hour: hold, reason: 'a loss' }],
+    },
+  });
   await api.close();
 });
 
