@@ -160,7 +160,9 @@ export function rollbackHours(
   return withCandidates(facts, candidates, (hour, candidate) => {
     if (candidate === undefined) {
       const which =
-        toRevision === undefined ? 'earlier revision' : `revision ${String(toRevision)}`;
+        toRevision === undefined
+          ? 'revision from before what serves: --to-revision'
+          : `revision ${String(toRevision)}`;
       return { steps: [], note: `no ${which}` };
     }
     if (hour.standing?.served?.id === candidate.generation) {

@@ -26,7 +26,11 @@ export async function runPublication(
 ): Promise<void> {
   const input: PublishRangeInput = { hours: inputs, kind, ...signature(reason) };
   const wanted = [{ options: publishRangeStart(input, `${plan.from}--${plan.to}`), input }];
-  const outcomes = await runPlan(config, options, { plan, wanted, again });
+  const outcomes = await runPlan(config, options, {
+    ...{ plan, wanted },
+    // What has been done by then is another plan, and is not done once more.
+    again: [...again, '--approve', plan.hash],
+  });
   const [outcome] = outcomes ?? [];
   if (outcome === undefined) return;
   printResult(options.json === true, outcomeDocument(outcome), () => text(outcome));

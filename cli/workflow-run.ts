@@ -30,8 +30,8 @@ export interface FollowOptions {
   readonly wait: boolean;
   /** The command that follows this run again, after Ctrl-C. */
   readonly again: string;
-  /** Told when a run waits for a person's approval of `hash`. */
-  readonly onApproval?: (hash: string, workflowId: string) => void;
+  /** Told when a run waits for a person's approval of `hash`; `words` say what of. */
+  readonly onApproval?: (hash: string, words: string) => void;
 }
 
 /** A workflow that was started or found running, and its result once it has one. */
@@ -238,7 +238,7 @@ class Follower {
     this.stage = now.stage;
     if (now.awaitsApproval !== null && now.awaitsApproval !== this.approval) {
       this.progress.done();
-      this.options.onApproval?.(now.awaitsApproval, this.workflowId);
+      this.options.onApproval?.(now.awaitsApproval, now.detail);
     }
     this.approval = now.awaitsApproval;
   }

@@ -54,13 +54,14 @@ export class Approval {
   /**
    * Waits until the plan is approved, and says by whom. A rejection, and nobody's answer in time,
    * end the run: nothing is published unless somebody said so.
+   * @param words what the plan is, for whoever decides
    */
-  async of(hash: string, timeoutMs: number, run: Run): Promise<string> {
+  async of(hash: string, words: string, timeoutMs: number, run: Run): Promise<string> {
     this.#awaited = hash;
-    run.show({ stage: 'approval', awaitsApproval: hash });
+    run.show({ stage: 'approval', awaitsApproval: hash, detail: words });
     await condition(() => this.#decision !== undefined, timeoutMs);
     this.#awaited = null;
-    run.show({ awaitsApproval: null });
+    run.show({ awaitsApproval: null, detail: '' });
     const decision = this.#decision;
     if (decision === undefined) {
       throw refuse('conflict', `nobody approved the plan ${hash} in time: nothing was published`);

@@ -12,10 +12,12 @@ import type {
 /** An hour that was computed and compared: what a publication is decided from. */
 export type ComparedHour = Pick<RecomputeHourResult, 'checksum' | 'ruleSet'> & ReconcileHourResult;
 
-/** The cut at which a replay counts an hour: nothing that is served or recorded late is lost. */
-export function replayCut(facts: Pick<HourFacts, 'latePending' | 'revision'>): CutChoice {
-  if (facts.latePending > 0) return 'late';
-  return facts.revision > 0 ? 'served' : 'hour';
+/**
+ * The cut at which a replay counts an hour: nothing that is served or recorded late is lost. The cut
+ * of what serves is that of the hour where nothing does, and stays right if somebody publishes first.
+ */
+export function replayCut({ latePending }: Pick<HourFacts, 'latePending'>): CutChoice {
+  return latePending > 0 ? 'late' : 'served';
 }
 
 /** Puts the two results of an hour together. */
@@ -88,6 +90,27 @@ export function planLines(hours: readonly ComparedHour[]): PlanLine[] {
       unchanged,
       decision,
     }));
+}
+
+/** Hours on hold, and with an alert, that the words name each at most. */
+const NAMED_MAX = 10;
+
+/** What a person approves, in words: how much would change, and what policy says against it. */
+export function planWords(hours: readonly ComparedHour[]): string {
+  const { publish, confirm } = decide(hours, true);
+  const named = (decision: ComparedHour['decision'], what: string): string[] => {
+    const all = hours.filter((one) => one.decision === decision);
+    const lines = all.slice(0, NAMED_MAX).map(({ hour, reason }) => `${what} ${hour}: ${reason}`);
+    const more = all.length - lines.length;
+    return more > 0 ? [...lines, `${what} ${String(more)} more`] : lines;
+  };
+  const drift = String(Number((largestDrift(hours) * 100).toPrecision(3)));
+  return [
+    `${String(publish.length)} hours to publish, ${String(confirm.length)} to confirm; ` +
+      `${String(cellsDiffer(hours))} cells differ, at most ${drift} % of an hour's clicks moved`,
+    ...named('hold', 'on hold:'),
+    ...named('publish_alert', 'with an alert:'),
+  ].join('\n');
 }
 
 /** The largest drift; 0 without hours. */

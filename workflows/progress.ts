@@ -51,7 +51,7 @@ export function progressTable(progress: WorkflowProgress): string {
   if (progress.awaitsApproval !== null) {
     lines.push('', `Waits for \`approve\` of \`${progress.awaitsApproval}\`.`);
   }
-  if (progress.detail !== '') lines.push('', progress.detail);
+  if (progress.detail !== '') lines.push('', progress.detail.replaceAll('\n', '\n\n'));
   return lines.join('\n');
 }
 

@@ -15,6 +15,7 @@ import {
   holdsOf,
   planLines,
   replayCut,
+  planWords,
 } from './decide.js';
 import type { ComparedHour } from './decide.js';
 import { refuse } from './failures.js';
@@ -145,7 +146,7 @@ async function publishAll(
   let { actor } = replay;
   const approved = asksApproval(compared, replay.needsApproval);
   if (approved) {
-    const by = await approval.of(planHash, replay.approvalTimeoutMs, run);
+    const by = await approval.of(planHash, planWords(compared), replay.approvalTimeoutMs, run);
     if (by !== 'unknown') actor = by;
   }
   await run.untilResumed();

@@ -122,7 +122,7 @@ async function cutDue(run: Run, due: DueHours, tally: Tally): Promise<readonly W
     });
   }
   return [
-    ...[...cut, ...toRecompute].map((hour) => ({ hour, cut: 'hour' as const })),
+    ...[...cut, ...toRecompute].map((hour) => ({ hour, cut: 'served' as const })),
     ...toExamine.map((hour) => ({ hour, cut: 'late' as const })),
   ];
 }

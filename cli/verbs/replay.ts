@@ -96,7 +96,8 @@ async function run(options: ReplayOptions): Promise<void> {
   const [outcome] = await runs.runWorkflows(config, [wanted], {
     wait: options.wait,
     again: againCommand('replay', options, againOptions(options)),
-    onApproval: (hash) => {
+    onApproval: (hash, words) => {
+      say(words);
       say(`it waits for approval of plan ${hash}; look at it, then:`);
       say(`  ${againCommand('replay', options, ['--approve', hash])}`);
       const place = runs.temporalPlace(config);

@@ -30,7 +30,7 @@ export function register(program: Command): void {
           'a new revision. It holds automatic publication off these hours until a person publishes.',
       ),
   )
-    .option('--to-revision <number>', 'the revision (default: the one before what serves)')
+    .option('--to-revision <number>', 'the revision (default: the newest from before what serves)')
     .option('--reason <text>', 'why, for the ledger')
     .action(run);
   withExamples(

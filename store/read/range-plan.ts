@@ -117,7 +117,10 @@ export async function lastMade(
   );
 }
 
-/** Of each hour the generation of a revision: the one asked for, else the one before the newest. */
+/**
+ * Of each hour the generation of a revision: the one asked for, else the newest from before what serves
+ * served for the first time. So rolling back again goes further back, and never forward.
+ */
 export async function earlierRevisions(
   reader: Reader,
   range: TimeRange,
@@ -130,7 +133,10 @@ export async function earlierRevisions(
        from pointers p join generations g on g.id = p.generation
       where p.hour >= $1 and p.hour < $2
         and p.revision = coalesce($3::int,
-              (select max(revision) - 1 from pointers n where n.hour = p.hour))
+              (select min(n.revision) - 1 from pointers n
+                where n.hour = p.hour
+                  and n.generation = (select generation from pointers s where s.hour = p.hour
+                                       order by revision desc limit 1)))
       order by p.hour`,
     range,
     revision,

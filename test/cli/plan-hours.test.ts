@@ -188,7 +188,7 @@ it('a rollback needs an earlier revision whose cells are there', () => {
       ),
     );
   expect(of([{}])).toEqual([['roll back to revision 1, hold', '']]);
-  expect(of([])).toEqual([['', 'no earlier revision']]);
+  expect(of([])).toEqual([['', 'no revision from before what serves: --to-revision']]);
   expect(of([], 9)).toEqual([['', 'no revision 9']]);
   expect(of([{ collected: true }])).toEqual([['', 'collected: recompute with its rule set']]);
   expect(of([{ generation: 7 }])).toEqual([['', 'serves already']]);

@@ -198,6 +198,8 @@ describe('step by step', () => {
     const back = await json(['rollback', ...RANGE, '--reason', 'not yet']);
     expect(back.document).toMatchObject({ result: { hours: [{ revision: 3 }, { revision: 3 }] } });
     expect(await errorOf(['publish', ...RANGE])).toMatchObject({ exit: 4, code: 'hour_held' });
+    const back2 = await errorOf(['rollback', ...RANGE]);
+    expect(back2.message).toContain('no revision from before what serves');
     const forward = await json(['publish', ...RANGE, '--release']);
     expect(forward.document).toMatchObject({ result: { hours: [{ revision: 4 }, {}] } });
     const again = await json(['rollback', ...RANGE, '--to-revision', '1']);

@@ -283,7 +283,13 @@ describe('reconciling an hour', () => {
       expect(Object.keys(outcome.causes)).toEqual(['rule_version']);
       const cells = await cellsOf(outcome.id);
       expect(new Set(cells.map((c) => c.filter))).toEqual(new Set(['country:UK', 'country:GB']));
-      expect(outcome).toMatchObject({ drift: 0, decision: 'publish' });
+      const moved = cells
+        .filter((c) => c.filter === 'country:UK')
+        .reduce((sum, c) => sum + Number(c.base_count), 0);
+      expect(moved).toBeGreaterThan(10);
+      const { rows } = await sql('select max(clicks_new)::int as n from reconciliations');
+      expect(outcome.drift).toBe(moved / (rows as { n: number }[])[0]!.n);
+      expect(outcome.decision).toBe('publish_alert');
     }
   });
 

@@ -5,6 +5,7 @@ import {
   decide,
   holdsOf,
   planLines,
+  planWords,
   replayCut,
   type ComparedHour,
 } from '../../workflows/decide.js';
@@ -119,12 +120,31 @@ describe('planLines', () => {
   });
 });
 
+describe('planWords', () => {
+  it('say how much would change, and name what policy holds or tells of, with the reason', () => {
+    const later = '2025-11-21T11:00:00Z';
+    const words = planWords([
+      compared({ decision: 'hold', reason: '2 offsets were never archived' }),
+      compared({ hour: later, decision: 'publish_alert', reason: '1 % moved', drift: 0.25 }),
+      compared({ unchanged: true, cellsDiffer: 0 }),
+    ]);
+    expect(words.split('\n')).toEqual([
+      "2 hours to publish, 1 to confirm; 6 cells differ, at most 25 % of an hour's clicks moved",
+      `on hold: ${HOUR}: 2 offsets were never archived`,
+      `with an alert: ${later}: 1 % moved`,
+    ]);
+  });
+
+  it('name a few of many', () => {
+    const held = Array.from({ length: 13 }, () => compared({ decision: 'hold', reason: 'r' }));
+    expect(planWords(held).split('\n').at(-1)).toBe('on hold: 3 more');
+  });
+});
+
 describe('replayCut', () => {
   it.each([
-    [{ latePending: 1, revision: 0 }, 'late'],
-    [{ latePending: 1, revision: 3 }, 'late'],
-    [{ latePending: 0, revision: 3 }, 'served'],
-    [{ latePending: 0, revision: 0 }, 'hour'],
+    [{ latePending: 1 }, 'late'],
+    [{ latePending: 0 }, 'served'],
   ] as const)('of %j is %s', (facts, cut) => {
     expect(replayCut(facts)).toBe(cut);
   });

@@ -115,11 +115,12 @@ it('waits for approval of the plan it shows, refuses another, then publishes all
   const handle = await start({ ...RANGE, rules, needsApproval: true });
   const approve = (input: object): Promise<string> =>
     handle.executeUpdate('approve', { args: [input] });
-  const { awaitsApproval } = await untilProgress(
+  const { awaitsApproval, detail } = await untilProgress(
     handle,
     'it waits',
     (progress) => progress.awaitsApproval !== null,
   );
+  expect(detail).toMatch(/^3 hours to publish, 0 to confirm; \d+ cells differ/);
   await expect(approve({ hash: 'another' })).rejects.toMatchObject({
     cause: { type: 'approval_stale' },
   });
