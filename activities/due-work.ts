@@ -1,5 +1,6 @@
 import { formatTime } from '../core/range.js';
 import { dueWork, waitingReasons } from '../store/generations/due.js';
+import { TOLD_MAX } from '../workflows/contract.js';
 import type { Activities } from '../workflows/activity-contract.js';
 import { hourMsOf } from '../workflows/input.js';
 import type { ActivityDeps } from './deps.js';
@@ -14,7 +15,7 @@ export function dueWorkActivity({ session, settle }: ActivityDeps): Activities['
           ? {}
           : { range: { fromMs: hourMsOf(from), toMs: hourMsOf(to) } };
       const due = await dueWork(client, { lateAfterMs, hoursMax, ...range });
-      const waitingFor = await waitingReasons(client, due.waiting);
+      const waitingFor = await waitingReasons(client, due.waiting.slice(0, TOLD_MAX));
       return {
         toCut: due.toCut.map(formatTime),
         toRecompute: due.toRecompute.map(formatTime),

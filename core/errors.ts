@@ -25,7 +25,6 @@ export const ERROR_CODES = {
   lake_unavailable: { exit: 5, status: 503 },
   lake_file_missing: { exit: 1, status: 500 },
   lake_file_damaged: { exit: 1, status: 500 },
-  lake_gap: { exit: 4, status: 409 },
   kernel_failed: { exit: 1, status: 500 },
   validation_failed: { exit: 1, status: 500 },
   revision_conflict: { exit: 4, status: 409 },

@@ -126,7 +126,7 @@ export const ConfigSchema = Type.Object({
       0,
     ),
     overThreshold: Type.Union([Type.Literal('alert'), Type.Literal('hold')], {
-      description: 'alert: publish and tell; hold: wait for approval',
+      description: 'alert: publish and tell; hold: wait for truecount publish --release',
       default: 'alert',
     }),
   }),

@@ -4,7 +4,7 @@ import type { TimeRange } from '../../core/range.js';
 export interface DueOptions {
   /** How long late clicks of a final hour wait before it is looked at again. */
   readonly lateAfterMs: number;
-  /** Hours in each list at most. */
+  /** Hours at most in each of the lists of work. */
   readonly hoursMax: number;
   /** Only hours in it; default: all. */
   readonly range?: TimeRange;
@@ -22,7 +22,7 @@ export interface DueWork {
   readonly toRecompute: readonly number[];
   /** Final, with late clicks that nobody has examined for long enough. */
   readonly toExamine: readonly number[];
-  /** Would be in the second or third list, but their newest reconciliation waits for a person. */
+  /** Would be in the second or third list, but their newest reconciliation waits for a person: all of them. */
   readonly waiting: readonly number[];
 }
 
@@ -81,7 +81,7 @@ const SQL = `
              row_number() over (partition by list order by failed_at nulls first, hour) as n
         from sorted
     ) s
-   where n <= $4
+   where n <= $4 or list = 'waiting'
    order by n`;
 
 /** Why hours wait for a person: the reasons of the comparisons that hold them. */

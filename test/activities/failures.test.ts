@@ -23,7 +23,6 @@ describe('asFailure', () => {
   it.each([
     'lake_file_damaged',
     'lake_file_missing',
-    'lake_gap',
     'validation_failed',
     'invariant_broken',
     'revision_conflict',
