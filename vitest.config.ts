@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config';
 // (or finds in the environment). Run one with `npx vitest run --project unit`.
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // More than the two cores that are counted on: many tests wait for a server or a timeout.
+    maxWorkers: 3,
     reporters: ['default', './test/support/summary-reporter.ts'],
     projects: [
       {
