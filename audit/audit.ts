@@ -104,7 +104,7 @@ async function auditPublished(
   onProgress: (what: string) => void,
 ): Promise<Check[]> {
   onProgress('checking the ledger');
-  const checks = await auditLedger(client);
+  const checks = await auditLedger(client, scope);
   const generations = await readGenerations(client, scope);
   onProgress(`adding up ${plural(generations.length, 'generation')}`);
   checks.push(...(await auditGenerations(client, generations)));

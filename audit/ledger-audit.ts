@@ -1,19 +1,12 @@
 import type pg from 'pg';
 import { chainFault } from '../core/ledger.js';
-import type { LedgerBody, LedgerEntry, LedgerHour } from '../core/ledger.js';
+import type { LedgerBody, LedgerHour } from '../core/ledger.js';
 import { formatTime } from '../core/range.js';
 import { rowsOf } from './cursor.js';
+import { readLedger } from './ledger-entries.js';
+import { auditExamined, auditHolds } from './ledger-rows.js';
 import { Findings, findingsCheck, type Check } from './report.js';
-import { exactNumber } from './sql-check.js';
-
-interface EntryRow {
-  publication: string;
-  kind: string;
-  request: string;
-  body: string;
-  prev_hash: string;
-  hash: string;
-}
+import { exactNumber, type Scope } from './sql-check.js';
 
 interface PointerRow {
   hour: Date;
@@ -27,12 +20,13 @@ interface PointerRow {
 }
 
 /**
- * The chain of the ledger, and that it and the pointers tell the same. Not limited by a range: an
- * entry vouches for all before it. Holds the ledger in memory, about 400 bytes for each hour of each
- * entry.
+ * The chain of the ledger, and that it tells the same as the pointers, the examined cuts and the
+ * holds. Chain and pointers are not limited by the range: an entry vouches for all before it. Holds
+ * the ledger in memory.
  */
-export async function auditLedger(client: pg.ClientBase): Promise<Check[]> {
-  const { entries, bodies, faults } = await readLedger(client);
+export async function auditLedger(client: pg.ClientBase, scope: Scope): Promise<Check[]> {
+  const ledger = await readLedger(client);
+  const { entries, bodies, faults } = ledger;
   const chain = new Findings();
   const fault = chainFault(entries);
   if (fault !== null) chain.add(() => ({ problem: fault }));
@@ -58,45 +52,9 @@ export async function auditLedger(client: pg.ClientBase): Promise<Check[]> {
         holds: 'every pointer has the ledger entry that names its inputs, checksum and cut',
       },
     ),
+    await auditExamined(client, scope, ledger),
+    await auditHolds(client, scope, ledger),
   ];
-}
-
-async function readLedger(client: pg.ClientBase): Promise<{
-  entries: LedgerEntry[];
-  bodies: Map<number, LedgerBody>;
-  faults: Map<number, string>;
-}> {
-  const entries: LedgerEntry[] = [];
-  const bodies = new Map<number, LedgerBody>();
-  const faults = new Map<number, string>();
-  const rows = rowsOf<EntryRow>(
-    client,
-    'select publication, kind, request, body, prev_hash, hash from ledger order by publication',
-    [],
-  );
-  for await (const row of rows) {
-    const publication = exactNumber(row.publication);
-    entries.push({ publication, body: row.body, prevHash: row.prev_hash, hash: row.hash });
-    const body = parsed(row.body);
-    if (body === null) faults.set(publication, 'its body cannot be read');
-    else if (
-      body.publication !== publication ||
-      body.kind !== row.kind ||
-      body.request !== row.request
-    ) {
-      faults.set(publication, 'its body tells of another entry than its row');
-    } else bodies.set(publication, body);
-  }
-  return { entries, bodies, faults };
-}
-
-function parsed(text: string): LedgerBody | null {
-  try {
-    const body = JSON.parse(text) as LedgerBody;
-    return Array.isArray(body.hours) ? body : null;
-  } catch {
-    return null;
-  }
 }
 
 /** Both ways: a pointer without its entry, and an entry whose hour has no such pointer. */

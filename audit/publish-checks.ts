@@ -48,47 +48,5 @@ const GENERATIONS: SqlCheck = {
              where of_hour is distinct from hour or (serves and collected_at is not null))`,
 };
 
-/** Which late clicks have been looked at: the generation's own cut, and those of confirmations. */
-const EXAMINED: SqlCheck = {
-  invariant: 'I8',
-  name: 'examined_cuts',
-  holds: 'a generation’s clicks are examined up to its own cut or that of a confirmation',
-  unit: 'cut entries',
-  sql: `
-    own as (select c.generation, c.slot, c.next_offset
-              from generation_cuts c join judged g on g.id = c.generation),
-    examined as (select e.* from examined_cuts e join judged g on g.id = e.generation),
-    looked as (
-      select coalesce(o.generation, e.generation) as generation, coalesce(o.slot, e.slot) as slot,
-             e.publication, o.next_offset as cut, e.next_offset as examined
-        from own o full join (select * from examined where publication = 0) e
-             on e.generation = o.generation and e.slot = o.slot
-      union all
-      select e.generation, e.slot, e.publication, o.next_offset, e.next_offset
-        from examined e left join own o using (generation, slot)
-       where e.publication > 0),
-    bad as (
-      select generation, topic, partition, publication, cut, examined
-        from looked left join place using (slot)
-       where (coalesce(publication, 0) = 0 and cut is distinct from examined)
-          or (publication > 0 and (examined < cut or not exists (
-               select from ledger l where l.publication = looked.publication
-                                      and l.kind = 'confirm'))))`,
-};
-
-const HOLDS: SqlCheck = {
-  invariant: 'I8',
-  name: 'holds',
-  holds: 'a hold was made by a rollback, and ended by a later entry',
-  unit: 'holds',
-  sql: `
-    looked as (select h.hour, h.publication, h.released, m.kind
-                 from asked, hour_holds h left join ledger m using (publication)
-                where h.hour >= lo and h.hour < hi),
-    bad as (select hour, publication, kind, released
-              from looked
-             where kind is distinct from 'rollback' or released <= publication)`,
-};
-
 /** What Postgres alone can say of publications. */
-export const PUBLISH_CHECKS: readonly SqlCheck[] = [HEAD, REVISIONS, GENERATIONS, EXAMINED, HOLDS];
+export const PUBLISH_CHECKS: readonly SqlCheck[] = [HEAD, REVISIONS, GENERATIONS];

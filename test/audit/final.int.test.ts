@@ -261,7 +261,7 @@ const DAMAGES: [what: string, sql: string, broken: string[]][] = [
   [
     'the newest pointer was taken back',
     FORCED('pointers', `delete from pointers where revision = 4`),
-    ['I8 pointer_entries'],
+    ['I8 examined_cuts', 'I8 pointer_entries'],
   ],
   [
     'two publications were swapped',
@@ -274,12 +274,12 @@ const DAMAGES: [what: string, sql: string, broken: string[]][] = [
   [
     'a pointer leads to another generation than its entry says',
     FORCED('pointers', `update pointers set generation = 1 where revision = 4`),
-    ['I8 pointer_entries'],
+    ['I8 examined_cuts', 'I8 pointer_entries'],
   ],
   [
     'a pointer leads to a generation of another hour',
     FORCED('pointers', `update pointers set hour = '2026-11-21T11:00Z' where revision = 4`),
-    ['I8 pointer_entries', 'I8 pointer_generations', 'I8 pointer_revisions'],
+    ['I8 examined_cuts', 'I8 pointer_entries', 'I8 pointer_generations', 'I8 pointer_revisions'],
   ],
   [
     'an entry of the ledger was altered',

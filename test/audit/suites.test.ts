@@ -11,6 +11,8 @@ const MADE_IN_CODE = [
   'rule_sets',
   'ledger_chain',
   'pointer_entries',
+  'examined_cuts',
+  'holds',
   'generation_inputs',
   'generation_checksums',
   'lake_files',

@@ -1,0 +1,218 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { audit, type AuditOptions } from '../../audit/audit.js';
+import type { AuditReport } from '../../audit/report.js';
+import type { LedgerKind } from '../../core/ledger.js';
+import { publish } from '../../store/publish/publish.js';
+import { freshDatabase, type TestDatabase } from '../support/stack.js';
+import { finishWorld } from './final-world.js';
+import { buildWorld, TEN_MS } from './world.js';
+
+const EXAMINED = 'examined_cuts';
+const HOLDS = 'holds';
+
+let database: TestDatabase;
+let folder: string;
+
+/**
+ * Publications 1 to 5 are those of the world: generation 1, 2, back to 1 (hold), 2 (ends it), and a
+ * confirmation of 2. Then: 6 confirms 2 further, 7 goes back to 1, 8 releases, 9 confirms 1,
+ * 10 publishes 2, 11 goes back to 1, 12 confirms 1.
+ */
+beforeEach(async () => {
+  database = await freshDatabase();
+  folder = await mkdtemp(join(tmpdir(), 'truecount-audit-'));
+  await buildWorld(database.pool);
+  await finishWorld(database.pool, database.url, folder);
+  await goOn();
+});
+
+afterEach(async () => {
+  await database.close();
+  await rm(folder, { recursive: true });
+});
+
+async function goOn(): Promise<void> {
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  const step = (
+    kind: LedgerKind,
+    generation: number,
+    expectedRevision: number,
+    offsets: number[] = [],
+  ) =>
+    publish(client, {
+      ...{ kind, actor: 'test', reason: `${kind} again`, automatic: false },
+      request: `again-${kind}-${String(expectedRevision)}`,
+      hours: [
+        {
+          ...{ hourMs: TEN_MS, generation, expectedRevision, reconciliation: null },
+          examined: offsets.map((nextOffset, partition) => ({ topic: 't', partition, nextOffset })),
+        },
+      ],
+    });
+  try {
+    await step('confirm', 2, 4, [12, 3, 1]);
+    await step('rollback', 1, 4);
+    await step('release', 1, 5);
+    await step('confirm', 1, 5, [7, 1]);
+    await step('publish', 2, 5);
+    await step('rollback', 1, 6);
+    await step('confirm', 1, 7, [8, 2]);
+  } finally {
+    await client.end();
+  }
+}
+
+async function run(options: Partial<AuditOptions> = {}): Promise<AuditReport> {
+  return audit({ pool: database.pool, readLog: null, lake: null, ...options });
+}
+
+function brokenOf(report: AuditReport): string[] {
+  return report.checks.filter(({ status }) => status === 'broken').map(({ name }) => name);
+}
+
+it('a world that was confirmed, rolled back and released several times is sound', async () => {
+  const report = await run();
+  expect(brokenOf(report)).toEqual([]);
+  const checked = (name: string) => report.checks.find((check) => check.name === name)?.checked;
+  // Two own cuts and four confirmations; three rollbacks.
+  expect(checked(EXAMINED)).toMatchObject({ 'examined cuts': 6 });
+  expect(checked(HOLDS)).toMatchObject({ holds: 3 });
+});
+
+type Alteration = [what: string, sql: string, publication: number];
+
+const ALTERED_CUTS: Alteration[] = [
+  [
+    'a row of a confirmation names a partition that the ledger does not',
+    `insert into examined_cuts values (2, 5, 3, 7)`,
+    5,
+  ],
+  [
+    'a row of a confirmation lies above what the ledger names',
+    `update examined_cuts set next_offset = 13 where publication = 6 and slot = 1`,
+    6,
+  ],
+  [
+    'a row of a confirmation lies below what the ledger names',
+    `update examined_cuts set next_offset = 11 where publication = 6 and slot = 1`,
+    6,
+  ],
+  [
+    'a row of a confirmation is gone',
+    `delete from examined_cuts where publication = 6 and slot = 3`,
+    6,
+  ],
+  ['all rows of a confirmation are gone', `delete from examined_cuts where publication = 9`, 9],
+  [
+    'a generation has the rows of another one’s confirmation',
+    `insert into examined_cuts select 1, 6, slot, next_offset from examined_cuts
+      where publication = 6`,
+    6,
+  ],
+  [
+    'the rows of a confirmation were moved to another generation',
+    `update examined_cuts set generation = 1 where publication = 5`,
+    5,
+  ],
+  [
+    'the rows of two confirmations were swapped',
+    `delete from examined_cuts where publication in (9, 12);
+     insert into examined_cuts values (1, 9, 1, 8), (1, 9, 2, 2), (1, 12, 1, 7), (1, 12, 2, 1)`,
+    9,
+  ],
+  [
+    'rows have the number of a publication that is no confirmation',
+    `insert into examined_cuts values (1, 11, 1, 12)`,
+    11,
+  ],
+  [
+    'rows have a number that no publication can have',
+    `insert into examined_cuts values (1, -1, 1, 12)`,
+    -1,
+  ],
+];
+
+const ALTERED_HOLDS: Alteration[] = [
+  ['an open hold is gone', `delete from hour_holds where publication = 11`, 11],
+  ['an ended hold is gone', `delete from hour_holds where publication = 3`, 3],
+  [
+    'a hold is of an hour that was not rolled back',
+    `insert into hour_holds values ('2026-11-21T11:00Z', 3, 4, 'a test')`,
+    3,
+  ],
+  [
+    'a hold is of a publication that is no rollback',
+    `insert into hour_holds values ('2026-11-21T10:00Z', 10, 11, 'publish again')`,
+    10,
+  ],
+  [
+    'a hold tells another reason',
+    `update hour_holds set reason = 'for another reason' where publication = 7`,
+    7,
+  ],
+  [
+    'a hold was ended by a confirmation',
+    `update hour_holds set released = 12 where publication = 11`,
+    11,
+  ],
+  [
+    'a hold was ended before anything ended it',
+    `update hour_holds set released = 5 where publication = 3`,
+    3,
+  ],
+  ['a hold was ended by itself', `update hour_holds set released = 11 where publication = 11`, 11],
+  [
+    'a hold was ended by a later publication than its release',
+    `update hour_holds set released = 10 where publication = 7`,
+    7,
+  ],
+  [
+    'a hold is open that a release ended',
+    `update hour_holds set released = null where publication = 7`,
+    7,
+  ],
+  [
+    'a hold is open that a publication ended',
+    `update hour_holds set released = null where publication = 3`,
+    3,
+  ],
+];
+
+describe('names what is not as the ledger says when', () => {
+  it.each([
+    ...ALTERED_CUTS.map((alteration) => [EXAMINED, ...alteration] as const),
+    ...ALTERED_HOLDS.map((alteration) => [HOLDS, ...alteration] as const),
+  ])('%s: %s', async (broken, _what, sql, publication) => {
+    await database.pool.query(sql);
+    const report = await run();
+    expect(brokenOf(report)).toEqual([broken]);
+    expect(report.checks.find(({ name }) => name === broken)?.examples).toContainEqual(
+      expect.objectContaining({ publication }),
+    );
+  });
+
+  it('the hour is in the range that was asked for, and only then', async () => {
+    await database.pool.query(`delete from hour_holds where publication = 11;
+      delete from examined_cuts where publication = 9`);
+    const hours = (from: number, to: number) => ({
+      range: { fromMs: TEN_MS + from * 3_600_000, toMs: TEN_MS + to * 3_600_000 },
+    });
+    expect(brokenOf(await run(hours(0, 1)))).toEqual([EXAMINED, HOLDS]);
+    expect(brokenOf(await run(hours(-1, 0)))).toEqual([]);
+    expect(brokenOf(await run(hours(1, 2)))).toEqual([]);
+  });
+
+  it('entries cannot be read: their own rows are not judged by them, all others are', async () => {
+    await database.pool.query(`alter table ledger disable trigger user;
+      update ledger set body = '{' where publication in (8, 9)`);
+    expect(brokenOf(await run())).toEqual(['ledger_chain']);
+    await database.pool.query(`update hour_holds set released = 9 where publication = 3;
+      delete from examined_cuts where publication = 12`);
+    expect(brokenOf(await run()).sort()).toEqual([EXAMINED, HOLDS, 'ledger_chain']);
+  });
+});
