@@ -37,6 +37,8 @@ export interface FoundHour {
   /** Newest revision and what it points to; 0 and null before the first. */
   readonly revision: number;
   readonly served: number | null;
+  /** The cut of that; empty where nothing serves. */
+  readonly servedCut: Cut;
   readonly held: boolean;
   /** The wanted generation has served the hour before, or does. */
   readonly hasServed: boolean;
@@ -89,8 +91,8 @@ export function checkRequest(request: PublishRequest): readonly WantedHour[] {
 /**
  * What a publication does to one hour, or why it may not. The revision stays for a confirmation, and
  * for a release, which only ends the hold of a rollback.
- * @throws TruecountError `revision_conflict` (context: the current revision), `hour_held`,
- * `not_found`, `collected`, `invalid_argument`
+ * @throws TruecountError `revision_conflict` (context: the current revision), `hour_held`, `conflict`
+ * (a lower cut than that of what serves), `not_found`, `collected`, `invalid_argument`
  */
 export function decideHour(
   { kind, automatic }: Pick<PublishRequest, 'kind' | 'automatic'>,
@@ -121,6 +123,14 @@ export function decideHour(
     checksum: generation.checksum,
     reconciliation: wanted.reconciliation,
   };
+  if (kind === 'publish' && !coversCut(normalCut(generation.cut), normalCut(found.servedCut))) {
+    throw new TruecountError(
+      'conflict',
+      `${hour}: the cut of generation ${String(wanted.generation)} is below that of what serves: ` +
+        'clicks that are counted would be counted no more',
+      { hint: 'recompute at the cut that serves (--cut served), or roll back', context: { hour } },
+    );
+  }
   const cut = ledgerCut(normalCut(generation.cut));
   if (kind === 'release') {
     refuseNoHold(hour, wanted, found);

@@ -36,12 +36,14 @@ const TO_PUBLISH = '{"hour": "2026-11-21T10", "generation": 1, "expectedRevision
  * Anything else that came through would fail workflow tasks for ever.
  */
 export function checkCut(input: unknown) {
-  const { hour, early } = fieldsOf('the input', input, ONE_HOUR);
+  const { hour, early } = fieldsOf('the input', input, ONE_HOUR, ['hour', 'early']);
   return { hour: hourText('hour', hour), early: flag('early', early) };
 }
 
 export function checkRecompute(input: unknown) {
-  const { hour, cut, rules, reuse, archiveTimeoutMs } = fieldsOf('the input', input, ONE_HOUR);
+  const known = ['hour', 'cut', 'rules', 'reuse', 'archiveTimeoutMs'];
+  const asked = fieldsOf('the input', input, ONE_HOUR, known);
+  const { hour, cut, rules, reuse, archiveTimeoutMs } = asked;
   const hash = ruleSetHash(rules);
   const timeout = { min: 1_000, max: 7 * DAY_MS, fallback: ARCHIVE_TIMEOUT_MS };
   return {
@@ -58,6 +60,7 @@ export function checkReconcile(input: unknown): ReconcileHourInput {
     'the input',
     input,
     '{"hour": "2026-11-21T10", "generation": 1}',
+    ['hour', 'generation', 'against'],
   );
   return {
     hour: hourText('hour', hour),
@@ -73,6 +76,7 @@ export function checkPublish(input: unknown): PublishRangeInput {
     'the input',
     input,
     `{"hours": [${TO_PUBLISH}], "actor": "…", "reason": "…"}`,
+    ['hours', 'kind', 'actor', 'reason', 'automatic'],
   );
   if (!Array.isArray(hours) || hours.length === 0 || hours.length > PUBLISH_HOURS_MAX) {
     throw new TruecountError(
@@ -92,7 +96,9 @@ export function checkPublish(input: unknown): PublishRangeInput {
 
 function checkPublishHour(value: unknown, index: number): PublishHour {
   const at = `hours[${String(index)}]`;
-  const one = fieldsOf(at, value, TO_PUBLISH);
+  const optional = ['reconciliation', 'examinedBy'];
+  const known = ['hour', 'generation', 'expectedRevision', ...optional];
+  const one = fieldsOf(at, value, TO_PUBLISH, known);
   const number = (name: string, min: number) =>
     wholeNumber(`${at}.${name}`, one[name], { min, max: Number.MAX_SAFE_INTEGER });
   return {
@@ -105,7 +111,8 @@ function checkPublishHour(value: unknown, index: number): PublishHour {
 }
 
 export function checkReplay(input: unknown) {
-  const asked = fieldsOf('the input', input, A_RANGE);
+  const words = ['reason', 'actor', 'needsApproval', 'approvalTimeoutMs', 'parallel'];
+  const asked = fieldsOf('the input', input, A_RANGE, ['from', 'to', 'rules', ...words]);
   const { from, to, rules, reason, actor, needsApproval, approvalTimeoutMs } = asked;
   const parallel = { min: 1, max: REPLAY_PARALLEL_MAX, fallback: 2 };
   const timeout = { min: 1_000, max: 30 * DAY_MS, fallback: APPROVAL_TIMEOUT_MS };
@@ -121,14 +128,17 @@ export function checkReplay(input: unknown) {
 }
 
 export function checkSettle(input: unknown): SettleInput {
-  const { from, to } = fieldsOf('the input', input, A_RANGE);
+  const { from, to } = fieldsOf('the input', input, A_RANGE, ['from', 'to']);
   if (isAbsent(from) && isAbsent(to)) return {};
   const range = hourRange(from, to, REPLAY_HOURS_MAX);
   return { from: range.from, to: range.to };
 }
 
 export function checkApprove(input: unknown): Required<ApproveInput> {
-  const { hash, actor } = fieldsOf('the approval', input, '{"hash": "…", "actor": "…"}');
+  const { hash, actor } = fieldsOf('the approval', input, '{"hash": "…", "actor": "…"}', [
+    'hash',
+    'actor',
+  ]);
   if (typeof hash !== 'string') {
     throw new TruecountError('invalid_argument', 'hash is missing', {
       hint: 'approve the hash that the progress shows: {"hash": "…", "actor": "…"}',
@@ -139,7 +149,12 @@ export function checkApprove(input: unknown): Required<ApproveInput> {
 
 /** A rejection may be empty. */
 export function checkReject(input: unknown): Required<RejectInput> {
-  const { actor, reason } = fieldsOf('the rejection', input ?? {}, '{"actor": "…", "reason": "…"}');
+  const { actor, reason } = fieldsOf(
+    'the rejection',
+    input ?? {},
+    '{"actor": "…", "reason": "…"}',
+    ['actor', 'reason'],
+  );
   return {
     actor: ledgerWords('actor', actor ?? 'unknown'),
     reason: ledgerWords('reason', reason ?? 'no reason given'),

@@ -35,8 +35,8 @@ export interface Decided {
 }
 
 /**
- * What happens to compared hours. An hour that policy holds is left alone unless a person approved:
- * not confirmed either, since what is missing from both sides is no proof. The same cells by the same
+ * What happens to compared hours. An hour that policy holds is left alone unless a person approved; it
+ * is never confirmed, since what is missing from both sides is no proof. The same cells by the same
  * rules as those that serve are a confirmation, unless it is the very generation that serves.
  */
 export function decide(hours: readonly ComparedHour[], approved: boolean): Decided {
@@ -46,8 +46,9 @@ export function decide(hours: readonly ComparedHour[], approved: boolean): Decid
   for (const one of hours) {
     const { hour, generation, served, revision: expectedRevision, reconciliation } = one;
     if (served === generation) continue;
-    if (one.decision === 'hold' && !approved) held.push(hour);
-    else if (one.unchanged && served !== null) {
+    const confirms = one.unchanged && served !== null;
+    if (one.decision === 'hold' && (confirms || !approved)) held.push(hour);
+    else if (confirms) {
       const examinedBy = generation;
       confirm.push({ hour, generation: served, expectedRevision, reconciliation, examinedBy });
     } else publish.push({ hour, generation, expectedRevision, reconciliation });
@@ -55,14 +56,17 @@ export function decide(hours: readonly ComparedHour[], approved: boolean): Decid
   return { publish, confirm, held };
 }
 
-/** Those of the published hours that policy lets through with an alert, what differs most first. */
+/**
+ * Those of the published hours that policy lets through with an alert, or that it held and a person
+ * approved; what differs most first.
+ */
 export function alertsOf(
   hours: readonly ComparedHour[],
   published: readonly PublishHour[],
 ): HourAlert[] {
   const names = new Set(published.map(({ hour }) => hour));
   return hours
-    .filter(({ hour, decision }) => decision === 'publish_alert' && names.has(hour))
+    .filter(({ hour, decision }) => decision !== 'publish' && names.has(hour))
     .sort((a, b) => b.drift - a.drift || b.cellsDiffer - a.cellsDiffer)
     .map(({ hour, drift, cellsDiffer, reason }) => ({ hour, drift, cellsDiffer, reason }));
 }

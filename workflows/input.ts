@@ -70,20 +70,29 @@ export function isAbsent(value: unknown): value is undefined | null {
 }
 
 /**
- * The members of a JSON object. Throws invalid_argument for anything else.
+ * The members of a JSON object. Throws invalid_argument for anything else, and for a member that is not
+ * known: `needs_approval` would else be taken for no wish at all.
  * @param example what to write instead, for the hint
  */
 export function fieldsOf(
   what: string,
   value: unknown,
   example: string,
+  known: readonly string[],
 ): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return value as Readonly<Record<string, unknown>>;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TruecountError('invalid_argument', `${what} is no JSON object`, {
+      hint: `such as ${example}`,
+    });
   }
-  throw new TruecountError('invalid_argument', `${what} is no JSON object`, {
-    hint: `such as ${example}`,
-  });
+  const stranger = Object.keys(value).find((name) => !known.includes(name));
+  if (stranger !== undefined) {
+    const shown = JSON.stringify(stranger.slice(0, 64));
+    throw new TruecountError('invalid_argument', `${what} has an unknown member ${shown}`, {
+      hint: `it may have ${known.join(', ')}`,
+    });
+  }
+  return value as Readonly<Record<string, unknown>>;
 }
 
 /** Yes or no; what is not given is no. Throws invalid_argument. */

@@ -27,7 +27,8 @@ export function register(program: Command): void {
       .summary('serve an earlier revision again, for a whole range at once')
       .description(
         'Publishes the generation of an earlier revision of each hour again, all hours in one step, as\n' +
-          'a new revision. It holds automatic publication off these hours until a person publishes.',
+          'a new revision. It holds automatic publication off these hours until a person publishes or\n' +
+          'releases them.',
       ),
   )
     .option('--to-revision <number>', 'the revision (default: the newest from before what serves)')

@@ -57,6 +57,7 @@ interface Row {
   checksum: string;
   collected: boolean;
   cut: Cut;
+  served_cut: Cut;
   reconciled_hour: Date | null;
   reconciled: string | null;
 }
@@ -77,6 +78,10 @@ async function findHours(
                       'partition', s.partition, 'nextOffset', c.next_offset)), '[]')
                from generation_cuts c join stream_progress s using (slot)
               where c.generation = g.id) as cut,
+            (select coalesce(json_agg(json_build_object('topic', s.topic,
+                      'partition', s.partition, 'nextOffset', c.next_offset)), '[]')
+               from generation_cuts c join stream_progress s using (slot)
+              where c.generation = p.generation) as served_cut,
             r.hour as reconciled_hour, r.generation as reconciled
        from unnest($1::timestamptz[], $2::bigint[], $3::bigint[])
               with ordinality as w (hour, generation, reconciliation, i)
@@ -99,6 +104,7 @@ async function findHours(
     hourMs: row.hour.getTime(),
     revision: row.revision ?? 0,
     served: row.served === null ? null : Number(row.served),
+    servedCut: row.served_cut,
     held: row.held,
     hasServed: row.has_served,
     generation:

@@ -14,6 +14,7 @@ const FOUND: FoundHour = {
   hourMs: HOUR_MS,
   revision: 1,
   served: 4,
+  servedCut: [],
   held: false,
   hasServed: false,
   generation: {
@@ -44,6 +45,24 @@ describe('a request', () => {
       expect(() => checkRequest({ ...REQUEST, hours })).toThrow('is no number of a reconciliation');
     },
   );
+});
+
+describe('a cut below that of what serves', () => {
+  const found = { ...FOUND, servedCut: [{ ...CUT[0]!, nextOffset: 10 }] };
+  const wanted = { ...WANTED, reconciliation: null };
+
+  test('is never published: clicks that are counted would be counted no more', () => {
+    for (const automatic of [true, false]) {
+      expect(() => decideHour({ kind: 'publish', automatic }, wanted, found)).toThrow(
+        'is below that of what serves',
+      );
+    }
+  });
+
+  test('is what a rollback may go back to', () => {
+    const back = { ...found, hasServed: true };
+    expect(decideHour({ kind: 'rollback', automatic: false }, wanted, back).revision).toBe(2);
+  });
 });
 
 describe('a reconciliation', () => {

@@ -61,6 +61,14 @@ async function metric(name: string): Promise<number> {
   return Number(line?.slice(name.length + 1) ?? 'NaN');
 }
 
+/** It may still be on its way from the worker. */
+async function logLine(words: string): Promise<string> {
+  return until(`the log says: ${words}`, () => {
+    const lines = worker.log.split('\n').slice(0, -1);
+    return lines.find((line) => line.includes(words));
+  });
+}
+
 /** What a verb prints, whatever it thinks of the rest of the stack. */
 async function said(...verb: string[]): Promise<string> {
   return (await truecount(verb, rig.env)).stdout;
@@ -75,8 +83,8 @@ it('tells everywhere of an hour that was published with an alert', async () => {
   });
   expect(outcome).toBe('published_alert');
   expect(await metric('truecount_reconcile_alerts_total{workflow="settleDueHours"}')).toBe(1);
-  const line = worker.log.split('\n').find((one) => one.includes('published with an alert'));
-  expect(JSON.parse(line!)).toMatchObject({
+  const line = await logLine('published with an alert');
+  expect(JSON.parse(line)).toMatchObject({
     level: 50,
     msg: expect.stringContaining(`${ALERTED} was published with an alert: ${UNKNOWN}`) as string,
   });
@@ -102,8 +110,8 @@ it('tells everywhere of an hour that it leaves to a person, and again in every s
     });
     expect(outcome).toBe('held');
   }
-  const line = worker.log.split('\n').find((one) => one.includes('is held for a person'));
-  expect(JSON.parse(line!)).toMatchObject({
+  const line = await logLine('is held for a person');
+  expect(JSON.parse(line)).toMatchObject({
     level: 40,
     msg: expect.stringContaining(`${HELD} is held for a person: ${UNKNOWN}`) as string,
   });

@@ -10,6 +10,7 @@ import type {
   WorkflowProgress,
 } from '../../workflows/contract.js';
 import {
+  cutHourStart,
   publishRangeStart,
   recomputeHourStart,
   replayRangeStart,
@@ -229,6 +230,36 @@ it('keeps to a fix that was published while a settlement was at the hour', async
     [new Date(hourMs)],
   );
   expect(rows.map((row) => row.rules)).toEqual([await ownRules(), rules, rules]);
+}, 120_000);
+
+it('and a settlement, begun together, leave no hour on hold and lose no late click', async () => {
+  const hours = Array.from({ length: 4 }, (_, i) => FIRST_MS + (40 + i) * HOUR_MS);
+  for (const hourMs of hours) {
+    await rig.produce(clicksOf(hourMs, 100));
+    await rig.run(cutHourStart({ hour: formatTime(hourMs) }), { hour: formatTime(hourMs) });
+    await rig.produce(clicksOf(hourMs, 10, 100));
+  }
+  await untilCounted(rig.pool, kafkaBrokers(), rig.topic);
+  const range = { from: formatTime(hours[0]!), to: formatTime(hours.at(-1)! + HOUR_MS) };
+  const { workflowType, ...options } = SETTLE_START;
+  const settled = rig.client.workflow.execute(workflowType, { ...options, args: [range] });
+  const replayed = resultOf(await start({ ...RANGE, ...range })).catch((error: unknown) => error);
+  expect(await settled).toMatchObject({ held: 0, failed: [] });
+  // Whoever comes second to an hour may be told so, and nothing else.
+  const outcome = await replayed;
+  if (outcome instanceof Error) {
+    expect(outcome).toMatchObject({ cause: { type: 'revision_conflict' } });
+  } else expect(outcome).toMatchObject({ held: 0 });
+  const again = rig.client.workflow.execute(workflowType, { ...options, args: [range] });
+  expect(await again).toMatchObject({ held: 0, failed: [] });
+  const { rows } = await rig.pool.query<{ clicks: number }>(
+    `select (select sum(n) from unnest(g.counted) n)::int as clicks
+       from (select distinct on (hour) hour, generation from pointers
+              where hour = any ($1::timestamptz[]) order by hour, revision desc) p
+       join generations g on g.id = p.generation`,
+    [hours.map((ms) => new Date(ms))],
+  );
+  expect(rows.map(({ clicks }) => clicks)).toEqual([110, 110, 110, 110]);
 }, 120_000);
 
 it('refuses a range that is not over', async () => {
