@@ -80,7 +80,7 @@ export const servedWorlds: fc.Arbitrary<ServedWorld> = fc
 
 /**
  * Leaves of each step what can be carried out: an hour once; confirmed is what serves; a way back only
- * to what has served.
+ * to what has served, and the only way to a lower cut.
  */
 function usable(generations: readonly WorldGeneration[], steps: readonly WorldStep[]): WorldStep[] {
   const served = new Map<number, number>();
@@ -95,10 +95,17 @@ function usable(generations: readonly WorldGeneration[], steps: readonly WorldSt
       if (kind !== 'confirm') chosen.set(hour, index);
       else if (serves !== undefined) chosen.set(hour, serves);
     }
+    const isBack = kind === 'rollback' && [...chosen.values()].every((one) => haveServed.has(one));
+    const asKind = kind === 'rollback' && !isBack ? 'publish' : kind;
+    if (asKind === 'publish') {
+      for (const [hour, index] of chosen) {
+        const before = generations[served.get(hour) ?? index]!.cut;
+        const { cut } = generations[index]!;
+        if (before.some((next, p) => cut[p]! < next)) chosen.delete(hour);
+      }
+    }
     if (chosen.size === 0) continue;
     const indices = [...chosen.values()];
-    const isBack = kind === 'rollback' && indices.every((index) => haveServed.has(index));
-    const asKind = kind === 'rollback' && !isBack ? 'publish' : kind;
     out.push({ kind: asKind, generations: indices, further });
     if (kind === 'confirm') continue;
     for (const [hour, index] of chosen) served.set(hour, index);
