@@ -1,6 +1,5 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { formatTime, type TimeRange } from '../../core/range.js';
-import { earlierRevisions } from '../../store/read/range-plan.js';
 import { APPROVE_UPDATE, PROGRESS_QUERY } from '../../workflows/contract.js';
 import type {
   PublishRangeInput,
@@ -73,19 +72,24 @@ async function progressOf(handle: WorkflowHandle): Promise<WorkflowProgress | nu
   }
 }
 
-/** Serves the revision before the newest again, in all hours at once: rolls back, or forward. */
+/** Serves what the newest revision has replaced, in all hours at once: rolls back, or forward. */
 export async function serveBefore(
   stage: Stage,
   client: Client,
   range: TimeRange,
   kind: 'rollback' | 'publish',
 ): Promise<PublishRangeResult> {
-  const before = await earlierRevisions(stage.pool, range, null);
+  const { rows } = await stage.pool.query<{ hour: Date; newest: number; before: string }>(
+    `select hour, max(revision) as newest,
+            (array_agg(generation order by revision desc))[2] as before
+       from pointers where hour >= $1 and hour < $2 group by hour order by hour`,
+    [new Date(range.fromMs), new Date(range.toMs)],
+  );
   const input: PublishRangeInput = {
-    hours: before.map(({ hourMs, generation, revision }) => ({
-      hour: formatTime(hourMs),
-      generation,
-      expectedRevision: revision! + 1,
+    hours: rows.map(({ hour, newest, before }) => ({
+      hour: formatTime(hour.getTime()),
+      generation: Number(before),
+      expectedRevision: newest,
     })),
     ...{ kind, actor: ACTOR, reason: kind === 'rollback' ? 'second thoughts' : 'it was right' },
   };
