@@ -60,8 +60,9 @@ export class Rig {
       TRUECOUNT_LAKE_URL: join(folder, 'lake'),
       TRUECOUNT_STREAM_IDLE_TIMEOUT_MS: '500',
       TRUECOUNT_STREAM_GRACE_MS: '0',
-      // Tests settle when they want to.
-      TRUECOUNT_SETTLE_INTERVAL_MS: '3600000',
+      // Tests settle when they want to: ticks are counted from 1970, so an hour would have one at each
+      // full hour of the clock. This one ticks at midnight.
+      TRUECOUNT_SETTLE_INTERVAL_MS: '86400000',
       TRUECOUNT_SETTLE_LATE_AFTER_MS: '0',
       ...options.settings,
     };
