@@ -3,6 +3,10 @@ import { normalCut } from '../../core/cut.js';
 import type { Cut, CutPosition } from '../../core/cut.js';
 import { TruecountError } from '../../core/errors.js';
 
+/** SQL: a cut as JSON, in order, of rows `c` of a table of cuts and their `s` of stream_progress. */
+export const CUT_JSON = `coalesce(json_agg(json_build_object('topic', s.topic, 'partition', s.partition,
+  'nextOffset', c.next_offset) order by s.topic, s.partition), '[]')`;
+
 /**
  * The cut that a generation was made at.
  * @throws TruecountError not_found
@@ -12,8 +16,7 @@ export async function generationCut(
   generation: number,
 ): Promise<Cut> {
   const { rows } = await client.query<{ cut: CutPosition[] }>(
-    `select (select coalesce(json_agg(json_build_object('topic', s.topic, 'partition', s.partition,
-                      'nextOffset', c.next_offset) order by s.topic, s.partition), '[]')
+    `select (select ${CUT_JSON}
                from generation_cuts c join stream_progress s using (slot)
               where c.generation = g.id) as cut
        from generations g where g.id = $1`,

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { Cut, CutPosition } from '../../core/cut.js';
 import type { TimeRange } from '../../core/range.js';
+import { CUT_JSON } from './cut.js';
 
 /** What is known of an hour now, for those who recompute and publish it. */
 export interface HourStanding {
@@ -41,9 +42,6 @@ export interface Loss {
   readonly reason: string;
 }
 
-const CUT = `coalesce(json_agg(json_build_object('topic', s.topic, 'partition', s.partition,
-  'nextOffset', c.next_offset) order by s.topic, s.partition), '[]')`;
-
 const LOSSES = ['stream', 'archive'].map(
   (by) => `select '${by}' as by, l.slot, l.from_offset, l.to_offset, l.reason
              from ${by === 'stream' ? 'loss_intervals' : 'archive_losses'} l
@@ -54,10 +52,10 @@ const LOSSES = ['stream', 'archive'].map(
 // The oldest of the unexamined is, per slot, the one with the lowest offset.
 const SQL = `
   select h.hour, h.rule_set as pin, h.state = 'cut' as is_cut,
-         (select ${CUT} from hour_cuts c join stream_progress s using (slot)
+         (select ${CUT_JSON} from hour_cuts c join stream_progress s using (slot)
            where c.hour = h.hour) as cut,
          coalesce(p.revision, 0) as revision, g.id, g.rule_set, g.checksum,
-         (select ${CUT} from generation_cuts c join stream_progress s using (slot)
+         (select ${CUT_JSON} from generation_cuts c join stream_progress s using (slot)
            where c.generation = g.id) as served_cut,
          exists (select from hour_holds x where x.hour = h.hour and x.released is null) as held,
          late.pending, late.oldest,

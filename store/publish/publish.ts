@@ -3,6 +3,7 @@ import type { Cut } from '../../core/cut.js';
 import type { LedgerBody, LedgerHour } from '../../core/ledger.js';
 import { checkRequest, decideHour } from '../../core/publication.js';
 import type { FoundHour, PublishRequest, WantedHour } from '../../core/publication.js';
+import { CUT_JSON } from '../generations/cut.js';
 import { appendEntry, entryOf, lockHead } from './ledger.js';
 import { inTransaction } from './transaction.js';
 
@@ -74,13 +75,9 @@ async function findHours(
                      where x.hour = w.hour and x.generation = w.generation) as has_served,
             g.hour as generation_hour, g.rule_set, g.inputs_hash, g.checksum,
             g.collected_at is not null as collected,
-            (select coalesce(json_agg(json_build_object('topic', s.topic,
-                      'partition', s.partition, 'nextOffset', c.next_offset)), '[]')
-               from generation_cuts c join stream_progress s using (slot)
+            (select ${CUT_JSON} from generation_cuts c join stream_progress s using (slot)
               where c.generation = g.id) as cut,
-            (select coalesce(json_agg(json_build_object('topic', s.topic,
-                      'partition', s.partition, 'nextOffset', c.next_offset)), '[]')
-               from generation_cuts c join stream_progress s using (slot)
+            (select ${CUT_JSON} from generation_cuts c join stream_progress s using (slot)
               where c.generation = p.generation) as served_cut,
             r.hour as reconciled_hour, r.generation as reconciled
        from unnest($1::timestamptz[], $2::bigint[], $3::bigint[])

@@ -7,6 +7,7 @@ import type { HourEvidence, PartitionBooks } from '../../core/reconcile.js';
 import { parseRuleSet } from '../../core/rules/rule-set.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
 import { MINUTES_PER_HOUR } from '../../core/time.js';
+import { CUT_JSON } from '../generations/cut.js';
 
 /** A generation and what it is compared with, as they are now. */
 export interface Sides {
@@ -54,9 +55,6 @@ interface SideRow {
   filtered: string[];
 }
 
-const CUT = `coalesce(json_agg(json_build_object('topic', s.topic, 'partition', s.partition,
-  'nextOffset', c.next_offset) order by s.topic, s.partition), '[]')`;
-
 /**
  * Finds both sides and keeps a collection of their cells waiting until the end of the transaction.
  * @throws TruecountError `not_found`, `collected`, `conflict` (the hour is not cut, or nothing serves)
@@ -77,7 +75,7 @@ export async function findSides(
     served: string | null;
   }>(
     `select h.rule_set as hash, r.body, h.state = 'cut' as is_cut,
-            (select ${CUT} from hour_cuts c join stream_progress s using (slot)
+            (select ${CUT_JSON} from hour_cuts c join stream_progress s using (slot)
               where c.hour = h.hour) as cut,
             p.revision, p.generation as served
        from hours h join rule_sets r on r.hash = h.rule_set
@@ -127,7 +125,7 @@ async function lockGenerations(
     `select g.id, g.hour, g.rule_set as hash, r.body, g.cells, g.checksum,
             g.collected_at is not null as collected,
             g.received, g.counted, g.duplicate, g.filtered,
-            (select ${CUT} from generation_cuts c join stream_progress s using (slot)
+            (select ${CUT_JSON} from generation_cuts c join stream_progress s using (slot)
               where c.generation = g.id) as cut
        from generations g join rule_sets r on r.hash = g.rule_set
       where g.id = any ($1::bigint[])
