@@ -193,6 +193,7 @@ function partitionFault({ partitions, flow }: HourEvidence): string | null {
   return null;
 }
 
-function percent(share: number): string {
+/** A share for people: `0.123 %`, three digits. */
+export function percent(share: number): string {
   return `${String(Number((share * 100).toPrecision(3)))} %`;
 }

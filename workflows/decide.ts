@@ -1,3 +1,4 @@
+import { percent } from '../core/reconcile.js';
 import type { HourFacts, PlanLine } from './activity-contract.js';
 import type {
   CutChoice,
@@ -108,10 +109,9 @@ export function planWords(hours: readonly ComparedHour[]): string {
     const more = all.length - lines.length;
     return more > 0 ? [...lines, `${what} ${String(more)} more`] : lines;
   };
-  const drift = String(Number((largestDrift(hours) * 100).toPrecision(3)));
   return [
     `${String(publish.length)} hours to publish, ${String(confirm.length)} to confirm; ` +
-      `${String(cellsDiffer(hours))} cells differ, at most ${drift} % of an hour's clicks moved`,
+      `${String(cellsDiffer(hours))} cells differ, at most ${percent(largestDrift(hours))} of an hour's clicks moved`,
     ...named('hold', 'on hold:'),
     ...named('publish_alert', 'with an alert:'),
   ].join('\n');
