@@ -83,6 +83,10 @@ export interface HoursAnswer {
   readonly hours: readonly HourAnswer[];
 }
 
+const DECISION_JSON = `json_build_object('reconciliation', r.id, 'drift', r.drift,
+    'cellsDiffer', r.cells_differ, 'reason', r.reason,
+    'atMs', floor(extract(epoch from r.made_at) * 1000))`;
+
 const SQL = `
   with mark as materialized (
     select head.publication as newest, coalesce($4::bigint, head.publication) as as_of,
@@ -112,9 +116,9 @@ const SQL = `
                     order by x.cause, x.slot), '[]')
             from hour_causes x where x.hour = h.hour) as causes,
          f.since, f.failed_at, f.times, f.error, f.workflow_id, f.run_id,
-         (select ${decisionJson('r')} from reconciliations r
+         (select ${DECISION_JSON} from reconciliations r
            where r.id = holding_reconciliation(h.hour) and not nothing_to_settle(h.hour)) as waiting,
-         (select ${decisionJson('r')} from reconciliations r
+         (select ${DECISION_JSON} from reconciliations r
            where r.id = alerting_reconciliation(h.hour, p.revision, p.generation)) as alert
     from mark
     left join asked h on true
@@ -126,12 +130,6 @@ const SQL = `
 function cutJson(cut: string): string {
   return `coalesce(json_agg(json_build_object('topic', p.topic, 'partition', p.partition,
     'nextOffset', ${cut}.next_offset) order by p.topic, p.partition), '[]')`;
-}
-
-function decisionJson(r: string): string {
-  return `json_build_object('reconciliation', ${r}.id, 'drift', ${r}.drift,
-    'cellsDiffer', ${r}.cells_differ, 'reason', ${r}.reason,
-    'atMs', floor(extract(epoch from ${r}.made_at) * 1000))`;
 }
 
 interface Row {
