@@ -1,18 +1,10 @@
 import type { Command } from 'commander';
 import { TruecountError } from '../../core/errors.js';
 import { lastReconciled } from '../../store/read/range-plan.js';
-import { configFor } from '../options.js';
 import { withExamples } from '../output.js';
-import { publishHours, publishInputs } from '../plan-hours.js';
+import { publishHours } from '../plan-hours.js';
 import { runPublication } from '../publication.js';
-import {
-  makePlan,
-  rangeOf,
-  readFacts,
-  withRangeOptions,
-  type RangeOptions,
-} from '../range-verb.js';
-import { withReader } from '../with-reader.js';
+import { withRangeOptions, type RangeOptions } from '../range-verb.js';
 
 interface PublishOptions extends RangeOptions {
   readonly reason?: string;
@@ -42,21 +34,22 @@ export function register(program: Command): void {
 }
 
 async function run(options: PublishOptions): Promise<void> {
-  const { config } = configFor(options);
-  const range = rangeOf(options);
   const release = options.release === true;
-  const { plan, inputs, refused, overtaken } = await withReader(options, async (pool) => {
-    const candidates = await lastReconciled(pool, range);
-    const found = publishHours(await readFacts(pool, range), candidates, release);
-    return {
-      plan: await makePlan(pool, 'publish', range, found.hours),
-      inputs: publishInputs(found.hours, candidates),
-      refused: found.refused,
-      overtaken: found.overtaken,
-    };
+  await runPublication(options, {
+    kind: 'publish',
+    reason: options.reason,
+    again: release ? ['--release'] : [],
+    candidates: lastReconciled,
+    decide: (facts, candidates) => {
+      const found = publishHours(facts, candidates, release);
+      if (options.plan !== true && options.cancel !== true) assertMayBe(found);
+      return found.hours;
+    },
   });
-  const runs = options.plan !== true && options.cancel !== true;
-  if (runs && overtaken.length > 0) {
+}
+
+function assertMayBe({ overtaken, refused }: ReturnType<typeof publishHours>): void {
+  if (overtaken.length > 0) {
     throw new TruecountError(
       'revision_conflict',
       `somebody has published since these hours were compared: ${overtaken.join(', ')}`,
@@ -66,14 +59,10 @@ async function run(options: PublishOptions): Promise<void> {
       },
     );
   }
-  if (runs && refused.length > 0) {
+  if (refused.length > 0) {
     throw new TruecountError('hour_held', `held: ${refused.join(', ')}`, {
       hint: 'look why with --plan; --release publishes them all the same',
       context: { hours: refused },
     });
   }
-  await runPublication(config, options, {
-    ...{ plan, inputs, kind: 'publish', reason: options.reason ?? 'publish' },
-    again: release ? ['--release'] : [],
-  });
 }

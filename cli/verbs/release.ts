@@ -1,16 +1,8 @@
 import type { Command } from 'commander';
-import { configFor } from '../options.js';
 import { withExamples } from '../output.js';
-import { publishInputs, releaseHours } from '../plan-hours.js';
+import { releaseHours } from '../plan-hours.js';
 import { runPublication } from '../publication.js';
-import {
-  makePlan,
-  rangeOf,
-  readFacts,
-  withRangeOptions,
-  type RangeOptions,
-} from '../range-verb.js';
-import { withReader } from '../with-reader.js';
+import { withRangeOptions, type RangeOptions } from '../range-verb.js';
 
 interface ReleaseOptions extends RangeOptions {
   readonly reason?: string;
@@ -37,16 +29,11 @@ export function register(program: Command): void {
 }
 
 async function run(options: ReleaseOptions): Promise<void> {
-  const { config } = configFor(options);
-  const range = rangeOf(options);
-  const { plan, inputs } = await withReader(options, async (pool) => {
-    const hours = releaseHours(await readFacts(pool, range));
-    return {
-      plan: await makePlan(pool, 'release', range, hours),
-      inputs: publishInputs(hours, []),
-    };
-  });
-  await runPublication(config, options, {
-    ...{ plan, inputs, kind: 'release', reason: options.reason ?? 'release', again: [] },
+  await runPublication(options, {
+    kind: 'release',
+    reason: options.reason,
+    again: [],
+    candidates: () => Promise.resolve([]),
+    decide: releaseHours,
   });
 }

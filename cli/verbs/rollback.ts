@@ -1,18 +1,10 @@
 import type { Command } from 'commander';
 import { parseWhole } from '../../core/question.js';
 import { earlierRevisions } from '../../store/read/range-plan.js';
-import { configFor } from '../options.js';
 import { withExamples } from '../output.js';
-import { publishInputs, rollbackHours } from '../plan-hours.js';
+import { rollbackHours } from '../plan-hours.js';
 import { runPublication } from '../publication.js';
-import {
-  makePlan,
-  rangeOf,
-  readFacts,
-  withRangeOptions,
-  type RangeOptions,
-} from '../range-verb.js';
-import { withReader } from '../with-reader.js';
+import { withRangeOptions, type RangeOptions } from '../range-verb.js';
 
 interface RollbackOptions extends RangeOptions {
   readonly reason?: string;
@@ -42,22 +34,15 @@ export function register(program: Command): void {
 }
 
 async function run(options: RollbackOptions): Promise<void> {
-  const { config } = configFor(options);
-  const range = rangeOf(options);
   const toRevision =
     options.toRevision === undefined
       ? undefined
       : parseWhole('--to-revision', options.toRevision, 1, 2 ** 31 - 1);
-  const { plan, inputs } = await withReader(options, async (pool) => {
-    const candidates = await earlierRevisions(pool, range, toRevision ?? null);
-    const hours = rollbackHours(await readFacts(pool, range), candidates, toRevision);
-    return {
-      plan: await makePlan(pool, 'rollback', range, hours),
-      inputs: publishInputs(hours, candidates),
-    };
-  });
-  await runPublication(config, options, {
-    ...{ plan, inputs, kind: 'rollback', reason: options.reason ?? 'rollback' },
+  await runPublication(options, {
+    kind: 'rollback',
+    reason: options.reason,
     again: toRevision === undefined ? [] : ['--to-revision', String(toRevision)],
+    candidates: (pool, range) => earlierRevisions(pool, range, toRevision ?? null),
+    decide: (facts, candidates) => rollbackHours(facts, candidates, toRevision),
   });
 }
