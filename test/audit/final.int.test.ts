@@ -1,35 +1,21 @@
-import { appendFile, mkdir, mkdtemp, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { audit, type AuditOptions } from '../../audit/audit.js';
 import type { AuditReport, Check, CheckStatus } from '../../audit/report.js';
 import { CellsChecksum } from '../../core/generation.js';
 import { GENESIS_HASH, ledgerHash } from '../../core/ledger.js';
-import { freshDatabase, type TestDatabase } from '../support/stack.js';
-import { SHARED_KEY, finishWorld, folderLake } from './final-world.js';
-import { buildWorld, worldLog } from './world.js';
+import { auditedWorld } from './audited-world.js';
+import { SHARED_KEY, folderLake } from './final-world.js';
+import { worldLog } from './world.js';
 
-let database: TestDatabase;
-let folder: string;
-
-beforeEach(async () => {
-  database = await freshDatabase();
-  folder = await mkdtemp(join(tmpdir(), 'truecount-audit-'));
-  await buildWorld(database.pool);
-  await finishWorld(database.pool, database.url, folder);
-});
-
-afterEach(async () => {
-  await database.close();
-  await rm(folder, { recursive: true });
-});
+const world = auditedWorld();
 
 const run = (options: Partial<AuditOptions> = {}): Promise<AuditReport> =>
   audit({
-    pool: database.pool,
+    pool: world.database.pool,
     readLog: worldLog(),
-    lake: folderLake(folder),
+    lake: folderLake(world.folder),
     allGenerations: true,
     recompute: 10,
     ...options,
@@ -65,7 +51,7 @@ describe('a healthy world with final hours', () => {
   });
 
   it('reads rows of which minutes without clicks at either end were left out', async () => {
-    await database.pool.query(
+    await world.database.pool.query(
       `update generation_cells set counts = '[11:11]={1}' where ad_id = 'c'`,
     );
     expect(names(await run(), 'broken')).toEqual([]);
@@ -85,14 +71,14 @@ describe('a healthy world with final hours', () => {
   });
 
   it('allows the archive to be ahead of the stream, and behind it', async () => {
-    await database.pool.query(`update archive_flow set received[31] = 1 where slot = 3;
+    await world.database.pool.query(`update archive_flow set received[31] = 1 where slot = 3;
       insert into archive_flow values ('2026-11-21T10:00Z', 3, array_fill(0, array[60]));
       update archive_flow set received[31] = 1 where slot = 3;
       insert into archive_flushes values (3, 0, 1, 1, 1, 0, 0, 0);
       update archive_progress set next_offset = 1 where slot = 3`);
     const ahead = await run();
     expect(find(ahead, 'I3 archive_flow').status).toBe('ok');
-    await database.pool.query(`update archive_progress set next_offset = 0 where slot = 3`);
+    await world.database.pool.query(`update archive_progress set next_offset = 0 where slot = 3`);
     expect(find(await run(), 'I3 archive_flow').status).toBe('broken');
   });
 });
@@ -330,7 +316,7 @@ const DAMAGES: [what: string, sql: string, broken: string[]][] = [
 
 describe('names what is broken when', () => {
   it.each(DAMAGES)('%s', async (_what, sql, broken) => {
-    await database.pool.query(sql);
+    await world.database.pool.query(sql);
     const report = await run();
     expect(names(report, 'broken')).toEqual(broken);
     expect(report.ok).toBe(false);
@@ -338,17 +324,17 @@ describe('names what is broken when', () => {
   });
 
   it('a file of the lake is gone', async () => {
-    await rm(join(folder, SHARED_KEY));
+    await rm(join(world.folder, SHARED_KEY));
     expect(names(await run(), 'broken')).toEqual(['I10 lake_files', 'I10 recomputed']);
   });
 
   it('a file of the lake is longer than it was', async () => {
-    await appendFile(join(folder, SHARED_KEY), 'x');
+    await appendFile(join(world.folder, SHARED_KEY), 'x');
     expect(names(await run(), 'broken')).toEqual(['I10 lake_files', 'I10 recomputed']);
   });
 
   it('a file of the lake was swapped for another one of its size', async () => {
-    const path = join(folder, SHARED_KEY);
+    const path = join(world.folder, SHARED_KEY);
     const { size } = await stat(path);
     await writeFile(path, Buffer.alloc(size));
     const report = await run();
@@ -361,8 +347,8 @@ describe('names what is broken when', () => {
 
   it('an object is left over of a writer that was replaced, or of a workflow long ago', async () => {
     const put = async (key: string): Promise<void> => {
-      await mkdir(dirname(join(folder, key)), { recursive: true });
-      await writeFile(join(folder, key), 'x');
+      await mkdir(dirname(join(world.folder, key)), { recursive: true });
+      await writeFile(join(world.folder, key), 'x');
     };
     await put(SHARED_KEY.replace('0c', '0d'));
     await put('scratch/a-run.99999999999999-0.parquet');
@@ -375,7 +361,7 @@ describe('names what is broken when', () => {
   });
 
   it('an upload has not ended for more than a day', async () => {
-    const path = join(folder, '.incoming', 'a7e1');
+    const path = join(world.folder, '.incoming', 'a7e1');
     await mkdir(dirname(path));
     await writeFile(path, 'half');
     const begun = (hoursAgo: number): Promise<void> => {
@@ -404,7 +390,7 @@ describe('names what is broken when', () => {
 
 /** Alters cells, then the checksum, every entry that names it, and the whole chain after. */
 async function forge(generation: number, sql: string): Promise<void> {
-  const { pool } = database;
+  const { pool } = world.database;
   await pool.query(sql);
   const before = await pool.query<{ checksum: string }>(
     'select checksum from generations where id = $1',

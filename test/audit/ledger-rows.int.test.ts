@@ -1,42 +1,26 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { audit, type AuditOptions } from '../../audit/audit.js';
 import type { AuditReport } from '../../audit/report.js';
 import type { LedgerKind } from '../../core/ledger.js';
 import { publish } from '../../store/publish/publish.js';
-import { freshDatabase, type TestDatabase } from '../support/stack.js';
-import { finishWorld } from './final-world.js';
-import { buildWorld, TEN_MS } from './world.js';
+import { auditedWorld } from './audited-world.js';
+import { TEN_MS } from './world.js';
 
 const EXAMINED = 'examined_cuts';
 const HOLDS = 'holds';
 
-let database: TestDatabase;
-let folder: string;
+const world = auditedWorld();
 
 /**
  * Publications 1 to 5 are those of the world: generation 1, 2, back to 1 (hold), 2 (ends it), and a
  * confirmation of 2. Then: 6 confirms 2 further, 7 goes back to 1, 8 releases, 9 confirms 1,
  * 10 publishes 2, 11 goes back to 1, 12 confirms 1.
  */
-beforeEach(async () => {
-  database = await freshDatabase();
-  folder = await mkdtemp(join(tmpdir(), 'truecount-audit-'));
-  await buildWorld(database.pool);
-  await finishWorld(database.pool, database.url, folder);
-  await goOn();
-});
-
-afterEach(async () => {
-  await database.close();
-  await rm(folder, { recursive: true });
-});
+beforeEach(goOn);
 
 async function goOn(): Promise<void> {
-  const client = new pg.Client({ connectionString: database.url });
+  const client = new pg.Client({ connectionString: world.database.url });
   await client.connect();
   const step = (
     kind: LedgerKind,
@@ -68,7 +52,7 @@ async function goOn(): Promise<void> {
 }
 
 async function run(options: Partial<AuditOptions> = {}): Promise<AuditReport> {
-  return audit({ pool: database.pool, readLog: null, lake: null, ...options });
+  return audit({ pool: world.database.pool, readLog: null, lake: null, ...options });
 }
 
 function brokenOf(report: AuditReport): string[] {
@@ -188,7 +172,7 @@ describe('names what is not as the ledger says when', () => {
     ...ALTERED_CUTS.map((alteration) => [EXAMINED, ...alteration] as const),
     ...ALTERED_HOLDS.map((alteration) => [HOLDS, ...alteration] as const),
   ])('%s: %s', async (broken, _what, sql, publication) => {
-    await database.pool.query(sql);
+    await world.database.pool.query(sql);
     const report = await run();
     expect(brokenOf(report)).toEqual([broken]);
     expect(report.checks.find(({ name }) => name === broken)?.examples).toContainEqual(
@@ -197,7 +181,7 @@ describe('names what is not as the ledger says when', () => {
   });
 
   it('the hour is in the range that was asked for, and only then', async () => {
-    await database.pool.query(`delete from hour_holds where publication = 11;
+    await world.database.pool.query(`delete from hour_holds where publication = 11;
       delete from examined_cuts where publication = 9`);
     const hours = (from: number, to: number) => ({
       range: { fromMs: TEN_MS + from * 3_600_000, toMs: TEN_MS + to * 3_600_000 },
@@ -208,10 +192,10 @@ describe('names what is not as the ledger says when', () => {
   });
 
   it('entries cannot be read: their own rows are not judged by them, all others are', async () => {
-    await database.pool.query(`alter table ledger disable trigger user;
+    await world.database.pool.query(`alter table ledger disable trigger user;
       update ledger set body = '{' where publication in (8, 9)`);
     expect(brokenOf(await run())).toEqual(['ledger_chain']);
-    await database.pool.query(`update hour_holds set released = 9 where publication = 3;
+    await world.database.pool.query(`update hour_holds set released = 9 where publication = 3;
       delete from examined_cuts where publication = 12`);
     expect(brokenOf(await run()).sort()).toEqual([EXAMINED, HOLDS, 'ledger_chain']);
   });

@@ -1,31 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { audit } from '../../audit/audit.js';
 import type { Check } from '../../audit/report.js';
-import { freshDatabase, type TestDatabase } from '../support/stack.js';
-import { finishWorld } from './final-world.js';
-import { buildWorld } from './world.js';
+import { auditedWorld } from './audited-world.js';
 
-let database: TestDatabase;
-let folder: string;
-
-beforeEach(async () => {
-  database = await freshDatabase();
-  folder = await mkdtemp(join(tmpdir(), 'truecount-audit-'));
-  await buildWorld(database.pool);
-  await finishWorld(database.pool, database.url, folder);
-});
-
-afterEach(async () => {
-  await database.close();
-  await rm(folder, { recursive: true });
-});
+const world = auditedWorld();
 
 async function check(name: string): Promise<Check> {
   const options = { readLog: null, lake: null, allGenerations: true };
-  const report = await audit({ pool: database.pool, ...options });
+  const report = await audit({ pool: world.database.pool, ...options });
   return report.checks.find((one) => `${one.invariant} ${one.name}` === name)!;
 }
 
@@ -47,12 +29,12 @@ describe('offsets that were never read', () => {
     ['long before the hour', lost('loss_intervals', 1, 3, '2026-11-21T09:49:59Z')],
     ['of another hour, as its cause', CAUSE(11)],
   ])('hide no altered live cell of an hour that they do not concern: %s', async (_what, sql) => {
-    await database.pool.query(sql);
+    await world.database.pool.query(sql);
     expect(await check(LIVE)).toMatchObject({
       status: 'ok',
       checked: { 'rows (filter, ad) of hours': 8, 'hours left out': 0 },
     });
-    await database.pool.query(ALTERED);
+    await world.database.pool.query(ALTERED);
     expect((await check(LIVE)).status).toBe('broken');
   });
 
@@ -62,8 +44,8 @@ describe('offsets that were never read', () => {
     ['when clicks of it may have been appended', lost('archive_losses', 1, 4, '2026-11-21T09:50Z')],
     ['which gave it a cause', CAUSE(10)],
   ])('leave out the hour that they concern, and the check says so: %s', async (_what, sql) => {
-    await database.pool.query(sql);
-    await database.pool.query(ALTERED);
+    await world.database.pool.query(sql);
+    await world.database.pool.query(ALTERED);
     const found = await check(LIVE);
     expect(found).toMatchObject({ status: 'unchecked', checked: { 'hours left out': 1 } });
     expect(found.detail).toContain('hours left out: 1, which have a cause or a loss');
@@ -81,15 +63,15 @@ describe('offsets that were never read', () => {
     ['minute_flow', 'archive_losses'],
     ['archive_flow', 'loss_intervals'],
   ] as const)('may be what only %s has, but not more', async (table, losses) => {
-    await database.pool.query(lost(losses, 1, 3));
-    await database.pool.query(more(table, 1));
+    await world.database.pool.query(lost(losses, 1, 3));
+    await world.database.pool.query(more(table, 1));
     const found = await check(FLOW);
     expect(found).toMatchObject({
       status: 'ok',
       checked: { 'hours of partitions': 4, 'hours of partitions with a loss': 2 },
     });
     expect(found.detail).toContain('hours of partitions with a loss: 2');
-    await database.pool.query(more(table, 1));
+    await world.database.pool.query(more(table, 1));
     expect((await check(FLOW)).status).toBe('broken');
   });
 
@@ -102,9 +84,9 @@ describe('offsets that were never read', () => {
       `${lost('loss_intervals', 1, 3)}; ${lost('archive_losses', 1, 3)}`,
     ],
   ])('excuse no click that only the archive knows, if they are %s', async (_what, sql) => {
-    await database.pool.query(sql);
+    await world.database.pool.query(sql);
     expect((await check(FLOW)).status).toBe('ok');
-    await database.pool.query(more('archive_flow', 1));
+    await world.database.pool.query(more('archive_flow', 1));
     expect((await check(FLOW)).status).toBe('broken');
   });
 });
