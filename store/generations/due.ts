@@ -22,7 +22,7 @@ export interface DueWork {
   readonly toRecompute: readonly number[];
   /** Final, with late clicks that nobody has examined for long enough. */
   readonly toExamine: readonly number[];
-  /** Would be in the second or third list, but their newest reconciliation waits for a person: all of them. */
+  /** All that would be in the second or third, but a comparison of theirs waits for a person. */
   readonly waiting: readonly number[];
 }
 
