@@ -8,6 +8,9 @@ import Type, { type Static, type TSchema } from 'typebox';
  */
 const ms = (description: string, fallback: number, minimum = 0) =>
   Type.Integer({ description, default: fallback, minimum, maximum: Number.MAX_SAFE_INTEGER });
+/** A duration that a timer of Node waits for: beyond 2^31 - 1 ms (24.8 days) it would fire at once. */
+const timerMs = (description: string, fallback: number, minimum: number) =>
+  Type.Integer({ description, default: fallback, minimum, maximum: 2 ** 31 - 1 });
 const count = (description: string, fallback: number, minimum = 1) =>
   Type.Integer({ description, default: fallback, minimum, maximum: Number.MAX_SAFE_INTEGER });
 const port = (description: string, fallback: number) =>
@@ -91,18 +94,18 @@ export const ConfigSchema = Type.Object({
   }),
   stream: Type.Object({
     workers: count('stream processes that `up` runs', 2),
-    flushIntervalMs: ms('longest time between two flushes', 1_000, 1),
+    flushIntervalMs: timerMs('longest time between two flushes', 1_000, 1),
     flushClicksMax: count('clicks in one flush at most', 500_000),
     dedupeBytesMax: count('bytes of remembered ids in one process', 512 * 1024 * 1024, 1024 * 1024),
     outOfOrdernessMs: ms('how far the watermark stays behind the newest click', 30_000),
     idleTimeoutMs: ms('after this long at its end a partition holds no watermark back', 30_000, 1),
     graceMs: ms('how long after its end an hour waits before it is due to be cut', 300_000),
-    sessionTimeoutMs: ms('silence after which a worker loses its partitions', 30_000, 6_000),
-    shutdownTimeoutMs: ms('time for the last flush when a service is told to stop', 15_000, 1),
+    sessionTimeoutMs: timerMs('silence after which a worker loses its partitions', 30_000, 6_000),
+    shutdownTimeoutMs: timerMs('time for the last flush when a service is told to stop', 15_000, 1),
   }),
   archive: Type.Object({
     groupId: text('consumer group of the archive', 'truecount-archive'),
-    flushIntervalMs: ms('longest time between two commits of the archive', 30_000, 1),
+    flushIntervalMs: timerMs('longest time between two commits of the archive', 30_000, 1),
     flushBytesMax: count('bytes of clicks buffered before files are written', 128 * 1024 * 1024),
     buckets: Type.Integer({
       description: 'files that an hour with many clicks is split into, by ad',
@@ -131,7 +134,7 @@ export const ConfigSchema = Type.Object({
     }),
   }),
   settle: Type.Object({
-    intervalMs: ms('how often due hours are looked for', 60_000, 1_000),
+    intervalMs: timerMs('how often due hours are looked for', 60_000, 1_000),
     lateAfterMs: ms(
       'how long late clicks of a final hour wait before it is looked at again',
       300_000,

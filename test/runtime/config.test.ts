@@ -88,6 +88,8 @@ it.each([
   ['TRUECOUNT_KAFKA_TLS_ENABLED', 'perhaps'],
   ['TRUECOUNT_KAFKA_SASL_MECHANISM', 'gssapi'],
   ['TRUECOUNT_TOPICS', ','],
+  ['TRUECOUNT_SETTLE_INTERVAL_MS', '2147483648'],
+  ['TRUECOUNT_STREAM_FLUSH_INTERVAL_MS', '2147483648'],
 ])('refuses %s=%s and says where it came from', (name, value) => {
   expect(() => load({ env: { [name]: value } })).toThrow(
     expect.objectContaining({
