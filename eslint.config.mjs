@@ -115,7 +115,11 @@ const coreRules = forbidding(
       regex: climbsInto(FOLDERS.filter((f) => f !== 'core')),
       message: 'core/ imports nothing but itself.',
     },
-    { regex: '^(?!\\.|node:crypto$)', message: 'core/ imports no package; of Node only hashing.' },
+    {
+      regex: '^(?!\\.|node:crypto$|re2js$|ipaddr\\.js$)',
+      message:
+        'core/ imports re2js and ipaddr.js, which are pure, no other package; of Node only hashing.',
+    },
     {
       regex: '^node:crypto$',
       allowImportNames: ['createHash', 'hash', 'Hash'],

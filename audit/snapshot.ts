@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { TimeRange } from '../core/range.js';
-import { hashRuleSet, parseRuleSet } from '../core/rules/rule-set.js';
+import { parseRuleSet } from '../core/rules/parse.js';
+import { hashRuleSet } from '../core/rules/rule-set.js';
 import type { RuleSet } from '../core/rules/rule-set.js';
 import { Findings, plural, type Check } from './report.js';
 import { exactNumber, rangeParameters } from './sql-check.js';

@@ -1,3 +1,4 @@
+import { definitionsOf } from './rules/definitions.js';
 import { TOTAL_FILTER } from './rules/rule-set.js';
 import type { Dimension, RuleSet } from './rules/rule-set.js';
 
@@ -40,6 +41,8 @@ export interface MinuteBounds {
 export interface RuleMoves {
   /** Whether the filters of late clicks were recorded by the rule set of the generation. */
   readonly lateByNewRules: boolean;
+  /** They take out other clicks: every cell may be more or less, the total as well. */
+  readonly filtersDiffer: boolean;
   /** By name of the dimension. */
   readonly dimensions: ReadonlyMap<string, DimensionMove>;
 }
@@ -56,35 +59,42 @@ const NOTHING: ReadonlySet<string> = new Set();
 
 /** What replacing one rule set by another can move. `pin` is the hash by which live was counted. */
 export function ruleMoves(base: RuleSet, next: RuleSet, lateByNewRules: boolean): RuleMoves {
+  const [before, after] = [definitionsOf(base), definitionsOf(next)];
   const dimensions = new Map<string, DimensionMove>();
   for (const { name } of base.dimensions) {
     dimensions.set(name, { shared: false, leaves: null, enters: NOTHING });
   }
-  for (const after of next.dimensions) {
-    const before = base.dimensions.find(({ name }) => name === after.name);
-    dimensions.set(
-      after.name,
-      before === undefined
-        ? { shared: false, leaves: NOTHING, enters: null }
-        : { shared: true, ...mapMoves(before, after) },
-    );
+  for (const dimension of next.dimensions) {
+    const { name } = dimension;
+    const old = base.dimensions.find((one) => one.name === name);
+    const same = before.dimensions.get(name) === after.dimensions.get(name);
+    if (old === undefined) dimensions.set(name, { shared: false, leaves: NOTHING, enters: null });
+    else if (same) dimensions.set(name, { shared: true, leaves: NOTHING, enters: NOTHING });
+    else dimensions.set(name, { shared: true, ...valueMoves(old, dimension) });
   }
-  return { lateByNewRules, dimensions };
+  return { lateByNewRules, filtersDiffer: before.filters !== after.filters, dimensions };
 }
 
-function mapMoves(before: Dimension, after: Dimension): Pick<DimensionMove, 'leaves' | 'enters'> {
-  if (before.field !== after.field) return { leaves: null, enters: null };
+/** Which values clicks may leave and enter: known where both are a field, a map and nothing else. */
+function valueMoves(before: Dimension, after: Dimension): Pick<DimensionMove, 'leaves' | 'enters'> {
+  const [from, to] = [plainMap(before), plainMap(after)];
+  if (from === null || to === null || from.field !== to.field)
+    return { leaves: null, enters: null };
   const leaves = new Set<string>();
   const enters = new Set<string>();
-  const mapped = ({ map }: Dimension, value: string): string =>
-    map !== undefined && Object.hasOwn(map, value) ? map[value]! : value;
-  for (const value of [...Object.keys(before.map ?? {}), ...Object.keys(after.map ?? {})]) {
-    const [from, to] = [mapped(before, value), mapped(after, value)];
-    if (from === to) continue;
-    leaves.add(from);
-    enters.add(to);
+  for (const value of [...from.map.keys(), ...to.map.keys()]) {
+    const [was, is] = [from.map.get(value) ?? value, to.map.get(value) ?? value];
+    if (was === is) continue;
+    leaves.add(was);
+    enters.add(is);
   }
   return { leaves, enters };
+}
+
+function plainMap(dimension: Dimension): { field: string; map: Map<string, string> } | null {
+  const plain = Object.keys(dimension).every((key) => ['name', 'field', 'map'].includes(key));
+  if (!plain || !('field' in dimension)) return null;
+  return { field: dimension.field, map: new Map(Object.entries(dimension.map ?? {})) };
 }
 
 /**
@@ -96,7 +106,8 @@ function mapMoves(before: Dimension, after: Dimension): Pick<DimensionMove, 'lea
  * - `late`: more. The generation's cut is above that of what it replaces, and between the two at
  *   least as many late clicks of this cell are recorded (fewer move it where some are duplicates).
  * - `rule_version`: the rule sets differ in this dimension, and this value is one that clicks leave
- *   (less) or enter (more) between them. The unfiltered total is never moved by it.
+ *   (less) or enter (more) between them; or their filters differ, which moves every cell, and is the
+ *   only way in which rules move the unfiltered total.
  * - `dedupe_overflow`: less. Live counted duplicates, since the hour's memory of ids was given up or
  *   could not be rebuilt; no more than the generation found duplicates in the minute.
  * - `stream_loss`: more by what the stream never read, no more than the archive has over the stream
@@ -124,7 +135,7 @@ export function causesOf(
     const moved = rules.dimensions.get(name ?? '');
     const value = cell.filter.slice((name ?? '').length + 1);
     const byRules = (values: ReadonlySet<string> | null | undefined): number =>
-      values === null || values?.has(value) === true ? Infinity : 0;
+      rules.filtersDiffer || values === null || values?.has(value) === true ? Infinity : 0;
     return delta > 0
       ? sufficient(delta, [
           ['late', late],

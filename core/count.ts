@@ -3,7 +3,7 @@ import { parseClick } from './click/parse.js';
 import type { RejectReason } from './click/reasons.js';
 import { partitionKey } from './position.js';
 import type { Position } from './position.js';
-import { fieldsOf, filtersOf } from './rules/rule-set.js';
+import { RulesInOrder } from './rules/in-order.js';
 import type { RuleSet } from './rules/rule-set.js';
 import { hourOf, minuteOf } from './time.js';
 
@@ -18,6 +18,8 @@ export interface LogRecord extends Position {
 export type Fate =
   | { readonly kind: 'counted'; readonly click: Click }
   | { readonly kind: 'duplicate'; readonly click: Click }
+  /** Not counted, by a filter of the rule set. */
+  | { readonly kind: 'filtered'; readonly click: Click; readonly reason: string }
   | { readonly kind: 'late'; readonly click: Click }
   | { readonly kind: 'quarantined'; readonly reason: RejectReason; readonly detail: string };
 
@@ -58,6 +60,7 @@ export class ReferenceCount {
   readonly cells = new Map<string, Cell>();
   private readonly cuts: Cuts;
   private readonly rulesOf: (hourMs: number) => RuleSet;
+  private readonly inUse = new Map<RuleSet, RulesInOrder>();
   /** Per hour, the clicks counted: `ad_id`, line feed, `event_id`. */
   private readonly seen = new Map<number, Set<string>>();
 
@@ -71,20 +74,35 @@ export class ReferenceCount {
 
   /** Takes the next record of the log and says what becomes of it. */
   add(record: LogRecord): Fate {
-    const result = parseClick(record.value, record.appendMs, fieldsOf(this.ruleSet));
+    const first = this.using(this.ruleSet);
+    const result = parseClick(record.value, record.appendMs, first.fields);
     if (result.kind === 'rejected') {
       return { kind: 'quarantined', reason: result.reason, detail: result.detail };
     }
-    const { click } = result;
-    const hourMs = hourOf(click.eventMs);
+    const hourMs = hourOf(result.click.eventMs);
+    const rules = this.using(this.rulesOf(hourMs));
+    const click = rules === first ? result.click : this.readAgain(record, rules);
     // Late before duplicate: at the cut the hour's memory of ids is dropped.
     if (this.isLate(hourMs, record)) return { kind: 'late', click };
     const seen = this.seenIn(hourMs);
     const id = `${click.adId}\n${click.eventId}`;
     if (seen.has(id)) return { kind: 'duplicate', click };
     seen.add(id);
-    this.count(click, hourMs, record);
+    const { reason, filters } = rules.judge(click, partitionKey(record));
+    if (reason !== null) return { kind: 'filtered', click, reason };
+    this.count(click, filters);
     return { kind: 'counted', click };
+  }
+
+  /** The filters of the cells that a click would be counted in. `click` is one that `add` gave. */
+  filtersOf(click: Click): readonly string[] {
+    return this.using(this.rulesOf(hourOf(click.eventMs))).filters(click);
+  }
+
+  private using(ruleSet: RuleSet): RulesInOrder {
+    const known = this.inUse.get(ruleSet) ?? new RulesInOrder(ruleSet);
+    this.inUse.set(ruleSet, known);
+    return known;
   }
 
   private isLate(hourMs: number, record: LogRecord): boolean {
@@ -100,22 +118,21 @@ export class ReferenceCount {
     return fresh;
   }
 
-  private count(click: Click, hourMs: number, record: LogRecord): void {
-    const rules = this.rulesOf(hourMs);
-    const minuteMs = minuteOf(click.eventMs);
-    for (const filter of filtersOf(this.fieldsUnder(rules, click, record), rules)) {
-      const key = cellKey(click.adId, minuteMs, filter);
+  private count({ adId, eventMs }: Click, filters: readonly string[]): void {
+    const minuteMs = minuteOf(eventMs);
+    for (const filter of filters) {
+      const key = cellKey(adId, minuteMs, filter);
       const cell = this.cells.get(key);
-      if (cell === undefined) this.cells.set(key, { adId: click.adId, minuteMs, filter, count: 1 });
+      if (cell === undefined) this.cells.set(key, { adId, minuteMs, filter, count: 1 });
       else cell.count++;
     }
   }
 
-  /** The click's fields as the hour's rule set asks for them. */
-  private fieldsUnder(rules: RuleSet, click: Click, record: LogRecord): Click['fields'] {
-    if (rules === this.ruleSet) return click.fields;
-    const again = parseClick(record.value, record.appendMs, fieldsOf(rules));
-    return again.kind === 'click' ? again.click.fields : [];
+  /** The click with the fields that the hour's rule set asks for. */
+  private readAgain(record: LogRecord, { fields }: RulesInOrder): Click {
+    const again = parseClick(record.value, record.appendMs, fields);
+    if (again.kind !== 'click') throw new TypeError('a click is one whatever is asked of it');
+    return again.click;
   }
 }
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { TruecountError } from '../core/errors.js';
-import { DEFAULT_RULE_SET, parseRuleSetJson, type RuleSet } from '../core/rules/rule-set.js';
+import { parseRuleSetJson } from '../core/rules/parse.js';
+import { DEFAULT_RULE_SET, type RuleSet } from '../core/rules/rule-set.js';
 import {
   checkMigrations,
   migrate,

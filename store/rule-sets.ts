@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { TruecountError } from '../core/errors.js';
-import { hashRuleSet, parseRuleSet, ruleSetBody } from '../core/rules/rule-set.js';
+import { parseRuleSet } from '../core/rules/parse.js';
+import { hashRuleSet, ruleSetBody } from '../core/rules/rule-set.js';
 import type { RuleSet } from '../core/rules/rule-set.js';
 
 /** A rule set with the hash that hours pin. */

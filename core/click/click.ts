@@ -6,6 +6,8 @@ export const CLICK_LIMITS = {
   recordBytesMax: 256 * 1024,
   /** `event_id` and `ad_id`: 1 to this many bytes of UTF-8. */
   idBytesMax: 1024,
+  /** A longer text of a field is `other` to every rule set. */
+  fieldBytesMax: 4096,
   /** A longer dimension value counts as `other`. */
   dimensionBytesMax: 256,
   /** A record whose event time is further ahead of its append time is quarantined. */
@@ -14,12 +16,12 @@ export const CLICK_LIMITS = {
   depthMax: 64,
 } as const;
 
-/** A dimension field of a click as the decoder sees it, before any rule set. */
+/** A field of a click as the decoder sees it, before any rule set. */
 export type FieldValue =
   | { readonly kind: 'value'; readonly text: string }
   /** absent, null or "" */
   | { readonly kind: 'absent' }
-  /** not a string, over 256 bytes, control characters, or not well-formed Unicode */
+  /** not a string, over 4,096 bytes, control characters, or not well-formed Unicode */
   | { readonly kind: 'other' };
 
 /** One decoded click. `eventMs` is epoch milliseconds UTC (event time). */
@@ -27,7 +29,7 @@ export interface Click {
   readonly adId: string;
   readonly eventId: string;
   readonly eventMs: number;
-  /** One entry per requested dimension field, in the order requested. */
+  /** One entry per requested field, in the order requested. */
   readonly fields: readonly FieldValue[];
 }
 

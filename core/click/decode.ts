@@ -29,11 +29,11 @@ export class ClickDecoder {
   private readonly scratch: Uint8Array;
   private readonly encoder = new TextEncoder();
 
-  /** `fields` are the dimension fields; the view to fill needs as many. */
+  /** `fields` are those wanted; the view to fill needs as many. */
   constructor(readonly fields: readonly string[]) {
     this.scanner = new ClickScanner(fields);
     this.scratch = new Uint8Array(
-      2 * CLICK_LIMITS.idBytesMax + fields.length * CLICK_LIMITS.dimensionBytesMax,
+      2 * CLICK_LIMITS.idBytesMax + fields.length * CLICK_LIMITS.fieldBytesMax,
     );
   }
 

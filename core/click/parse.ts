@@ -208,10 +208,10 @@ function eventTime(timestamp: string | number, appendMs: number): number {
   return eventMs;
 }
 
-/** What a member of a record, as JSON.parse gives it, is as a dimension. */
+/** What a member of a record, as JSON.parse gives it, is as a field. */
 export function fieldValue(value: unknown): FieldValue {
   if (value === undefined || value === null || value === '') return { kind: 'absent' };
   if (typeof value !== 'string') return { kind: 'other' };
-  const usable = fitsUtf8(value, CLICK_LIMITS.dimensionBytesMax) && isSafeText(value);
+  const usable = fitsUtf8(value, CLICK_LIMITS.fieldBytesMax) && isSafeText(value);
   return usable ? { kind: 'value', text: value } : { kind: 'other' };
 }

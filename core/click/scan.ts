@@ -44,7 +44,7 @@ export class ClickScanner {
     if (new Set(wanted).size < wanted.length) {
       throw new TruecountError(
         'invalid_argument',
-        'dimension fields must differ from each other and from event_id, ad_id and timestamp: ' +
+        'fields must differ from each other and from event_id, ad_id and timestamp: ' +
           fields.join(', '),
       );
     }
@@ -183,7 +183,7 @@ export class ClickScanner {
 
 function fieldStart(start: number, end: number): number {
   if (start === end) return FIELD_ABSENT;
-  return end - start > CLICK_LIMITS.dimensionBytesMax ? FIELD_OTHER : start;
+  return end - start > CLICK_LIMITS.fieldBytesMax ? FIELD_OTHER : start;
 }
 
 /**

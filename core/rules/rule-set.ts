@@ -1,33 +1,160 @@
-import type { FieldValue } from '../click/click.js';
 import { canonicalJson, sha256Hex } from './canonical-json.js';
-import { TruecountError } from '../errors.js';
-import { isSafeText } from '../text.js';
-import { DIMENSION_NAME, filterText, isDimensionValue } from './filter.js';
+import type { JsonValue } from './canonical-json.js';
 
 /** Each dimension is one more cell per click. */
 export const DIMENSIONS_MAX = 16;
-/** Values that one dimension may map. */
-export const MAP_ENTRIES_MAX = 10_000;
+/** Values that are not counted themselves. */
+export const VALUES_MAX = 64;
+export const FILTERS_MAX = 64;
+/** Rows of one table. */
+export const TABLE_ROWS_MAX = 200_000;
+/** Entries of one list or map. */
+export const ENTRIES_MAX = 10_000;
 
-/** Fields that say which click it is; counting by them would make a cell per click. */
-const IDENTITY_FIELDS = ['event_id', 'ad_id', 'timestamp'];
-const FIELD_CHARS_MAX = 128;
+/** Fields that say which click it is: counting by them would make a cell per click. */
+export const IDENTITY_FIELDS: readonly string[] = ['event_id', 'timestamp'];
+/** May be looked up in a table, but is no dimension: each cell has its ad already. */
+export const AD_FIELD = 'ad_id';
 
-/** One dimension of the counts: every click gets exactly one value of it. */
-export interface Dimension {
-  /** Left of the colon in a filter: `[a-z][a-z0-9_]{0,31}`, unique in the rule set. */
-  readonly name: string;
-  /** The click's field that holds the value; no two dimensions share one. */
-  readonly field: string;
-  /** Values to be counted as another value, such as `UK` as `GB`. Applied once, not chained. */
-  readonly map?: Readonly<Record<string, string>>;
-}
-
-/** How a click becomes cells. Plain JSON data; `hashRuleSet` names it by its content. */
+/**
+ * How a click becomes cells. Plain JSON data; `hashRuleSet` names it by its content. What is left
+ * out is not done: a rule set of the first days, dimensions with a field and a map, means what it
+ * meant, under the same hash.
+ */
 export interface RuleSet {
   readonly version: 1;
+  /** Snapshots that values are looked up in, by name: what counts is all in here. */
+  readonly tables?: Readonly<Record<string, Table>>;
+  /** Values that dimensions and filters are made of; each may use those before it. */
+  readonly values?: readonly Value[];
+  /** Clicks that are not counted: the first filter that holds is the reason. */
+  readonly filters?: readonly Filter[];
+  /** Values that are counted; each may use `values` and the dimensions before it. */
   readonly dimensions: readonly Dimension[];
 }
+
+/** Rows that say more of a click, such as ad → campaign, or CIDR block → country. */
+export interface Table {
+  /** `text`: the key is the text looked up; `ip`: the longest CIDR block that the address is in. */
+  readonly key: 'text' | 'ip';
+  /** Names of what a row says, without the key. */
+  readonly columns: readonly string[];
+  /** A key, then one text per column; an empty one says nothing. No key comes twice. */
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** `name` is `[a-z][a-z0-9_]{0,31}`, unique among values and dimensions. */
+export type Value = { readonly name: string } & Source & Steps;
+
+/** Every click gets exactly one value of it. Its name is left of the colon in a filter. */
+export type Dimension = Value;
+
+/** Where a value comes from. */
+export type Source = FieldSource | ValueSource | FirstSource | CrossSource | ScoreSource;
+
+/** A field of the click. Other than a string it is `other`; absent, null and "" are `unknown`. */
+export interface FieldSource {
+  readonly field: string;
+}
+
+export interface ValueSource {
+  readonly value: string;
+}
+
+/** The first of these values that is not `unknown`. */
+export interface FirstSource {
+  readonly first: readonly string[];
+}
+
+/** All of these values together: `US×mobile`; see `crossText`. */
+export interface CrossSource {
+  readonly cross: readonly string[];
+}
+
+/** A fixed-point linear model: the sum of whole numbers, and what it is called. */
+export interface ScoreSource {
+  readonly score: Score;
+}
+
+export interface Score {
+  /** What is added for every click. */
+  readonly bias?: number;
+  readonly terms: readonly ScoreTerm[];
+  /** By `atLeast`, descending: the first that the sum reaches names it. */
+  readonly levels: readonly ScoreLevel[];
+  /** The name below all levels. */
+  readonly otherwise: string;
+}
+
+export interface ScoreTerm {
+  readonly value: string;
+  /** What each value adds; `unknown` and `other` are values, too. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** What every other value adds; left out: 0. */
+  readonly otherwise?: number;
+}
+
+export interface ScoreLevel {
+  readonly atLeast: number;
+  readonly as: string;
+}
+
+/** What is done to a value's text, in this order. */
+export interface Steps {
+  readonly trim?: true;
+  readonly case?: 'lower' | 'upper';
+  /** Texts that say nothing, such as `n/a`. */
+  readonly unknown?: readonly string[];
+  /** Texts to be counted as another, such as `UK` as `GB`. Applied once, not chained. */
+  readonly map?: Readonly<Record<string, string>>;
+  /** The text of the table's row with this key; none: `unknown`. */
+  readonly lookup?: Lookup;
+  /** The name of the first pattern that is found in the text; none: `unknown`. */
+  readonly match?: readonly NamedPattern[];
+  /** A longer text is `other`. At most and by default 256, in bytes of UTF-8. */
+  readonly maxBytes?: number;
+}
+
+export interface Lookup {
+  readonly table: string;
+  readonly column: string;
+}
+
+export interface NamedPattern {
+  /** RE2 syntax: no backreferences, no lookaround; time linear in the text. */
+  readonly pattern: string;
+  readonly as: string;
+}
+
+/** Takes clicks out of all counts, under its reason. */
+export type Filter = { readonly reason: string } & (WhenFilter | CapFilter);
+
+export interface WhenFilter {
+  /** All of them hold. */
+  readonly when: readonly Condition[];
+}
+
+/** Of one ad, minute and text of the field, in one partition, only the first `max` clicks count. */
+export interface CapFilter {
+  readonly cap: Cap;
+}
+
+export interface Cap {
+  /** A click without a text in it is not capped. */
+  readonly field: string;
+  readonly max: number;
+}
+
+/** About a field as it is, or a value; holds for exactly one of the four kinds. */
+export type Condition = (FieldSource | ValueSource) & Test;
+
+export type Test =
+  /** `unknown` and `other` are texts here. */
+  | { readonly in: readonly string[] }
+  | { readonly matches: string }
+  /** An IPv4 or IPv6 address in one of these CIDR blocks; ::ffff:1.2.3.4 is 1.2.3.4. */
+  | { readonly within: readonly string[] }
+  | { readonly missing: true };
 
 export const DEFAULT_RULE_SET: RuleSet = {
   version: 1,
@@ -47,155 +174,13 @@ export const TOTAL_FILTER = '';
 
 /** The canonical JSON (RFC 8785) that is stored and hashed. */
 export function ruleSetBody(ruleSet: RuleSet): string {
-  const dimensions = ruleSet.dimensions.map(({ name, field, map }) =>
-    map === undefined ? { name, field } : { name, field, map },
-  );
-  return canonicalJson({ version: ruleSet.version, dimensions });
+  return canonicalJson(ruleSet as unknown as JsonValue);
 }
 
-/** SHA-256 of `ruleSetBody` in hex: the name by which hours pin a rule set. */
+/**
+ * SHA-256 of `ruleSetBody` in hex: the name by which hours pin a rule set. Its tables are in the
+ * body, so that the name is that of everything that decides about a count.
+ */
 export function hashRuleSet(ruleSet: RuleSet): string {
   return sha256Hex(ruleSetBody(ruleSet));
-}
-
-/** The fields to ask the decoder for; the click's `fields` then match `dimensions` by index. */
-export function fieldsOf(ruleSet: RuleSet): readonly string[] {
-  return ruleSet.dimensions.map((dimension) => dimension.field);
-}
-
-/**
- * The filter that a field's value counts under: `country:GB`. A value that reads `unknown` or
- * `other` in the click shares its cell with absent and unusable values: all of them are one value
- * to the advertiser, and a dimension's values still add up to the total (I4).
- */
-export function filterOf(dimension: Dimension, value: FieldValue): string {
-  return filterText(dimension.name, dimensionValue(dimension, value));
-}
-
-function dimensionValue(dimension: Dimension, value: FieldValue): string {
-  if (value.kind === 'absent') return UNKNOWN_VALUE;
-  if (value.kind === 'other') return OTHER_VALUE;
-  const { map } = dimension;
-  const mapped = map !== undefined && Object.hasOwn(map, value.text) ? map[value.text] : undefined;
-  return mapped ?? value.text;
-}
-
-/**
- * The filters of the cells that one click adds 1 to: the total, then one per dimension. `fields`
- * are the click's, decoded with `fieldsOf(ruleSet)`.
- */
-export function filtersOf(fields: readonly FieldValue[], ruleSet: RuleSet): string[] {
-  const filters = ruleSet.dimensions.map((dimension, i) =>
-    filterOf(dimension, fields[i] ?? { kind: 'absent' }),
-  );
-  return [TOTAL_FILTER, ...filters];
-}
-
-/**
- * Reads a rule set from JSON text.
- * @throws TruecountError invalid_rule_set, with the place (`dimensions[1].map`) and the reason
- */
-export function parseRuleSetJson(text: string): RuleSet {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw invalid('the rule set', 'is not JSON', cause);
-  }
-  return parseRuleSet(value);
-}
-
-/**
- * Checks a parsed JSON value and returns it as a rule set, without anything unknown in it.
- * @throws TruecountError invalid_rule_set, with the place and the reason
- */
-export function parseRuleSet(value: unknown): RuleSet {
-  const root = objectAt('the rule set', value, ['version', 'dimensions']);
-  if (root['version'] !== 1) throw invalid('version', 'must be 1');
-  const list = root['dimensions'];
-  if (!Array.isArray(list)) throw invalid('dimensions', 'must be an array');
-  if (list.length > DIMENSIONS_MAX) {
-    throw invalid(
-      'dimensions',
-      `has ${String(list.length)}, at most ${String(DIMENSIONS_MAX)} fit`,
-    );
-  }
-  const dimensions = list.map((item, i) => parseDimension(`dimensions[${String(i)}]`, item));
-  refuseRepeats('name', dimensions);
-  refuseRepeats('field', dimensions);
-  return { version: 1, dimensions };
-}
-
-function parseDimension(place: string, value: unknown): Dimension {
-  const { name, field, map } = objectAt(place, value, ['name', 'field', 'map']);
-  if (typeof name !== 'string' || !DIMENSION_NAME.test(name)) {
-    throw invalid(`${place}.name`, `must match ${DIMENSION_NAME.source}`);
-  }
-  if (typeof field !== 'string' || field === '' || field.length > FIELD_CHARS_MAX) {
-    throw invalid(
-      `${place}.field`,
-      `must be a string of 1 to ${String(FIELD_CHARS_MAX)} characters`,
-    );
-  }
-  if (!isSafeText(field)) {
-    throw invalid(`${place}.field`, 'must hold no control characters or lone surrogates');
-  }
-  if (IDENTITY_FIELDS.includes(field)) {
-    throw invalid(`${place}.field`, `must not be ${field}: it tells clicks apart`);
-  }
-  return map === undefined ? { name, field } : { name, field, map: parseMap(place, map) };
-}
-
-function parseMap(dimension: string, value: unknown): Record<string, string> {
-  const place = `${dimension}.map`;
-  const entries = Object.entries(objectAt(place, value));
-  if (entries.length > MAP_ENTRIES_MAX) {
-    throw invalid(place, `has more than ${String(MAP_ENTRIES_MAX)} entries`);
-  }
-  const rule = 'must be 1 to 256 bytes of text without control characters';
-  for (const [from, to] of entries) {
-    if (!isDimensionValue(from)) throw invalid(`${place} key ${JSON.stringify(from)}`, rule);
-    if (typeof to !== 'string' || !isDimensionValue(to)) {
-      throw invalid(`${place}[${JSON.stringify(from)}]`, rule);
-    }
-  }
-  // fromEntries defines own properties, also for a key like "__proto__".
-  return Object.fromEntries(entries) as Record<string, string>;
-}
-
-function refuseRepeats(key: 'name' | 'field', dimensions: readonly Dimension[]): void {
-  const first = new Map<string, number>();
-  dimensions.forEach((dimension, i) => {
-    const before = first.get(dimension[key]);
-    if (before !== undefined) {
-      throw invalid(
-        `dimensions[${String(i)}].${key}`,
-        `repeats ${JSON.stringify(dimension[key])} of dimensions[${String(before)}]`,
-      );
-    }
-    first.set(dimension[key], i);
-  });
-}
-
-/** An object; with `allowed`, one that has no other keys than these. */
-function objectAt(
-  place: string,
-  value: unknown,
-  allowed?: readonly string[],
-): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(place, 'must be an object');
-  }
-  const stranger = Object.keys(value).find((key) => allowed?.includes(key) === false);
-  if (stranger !== undefined) {
-    throw invalid(place, `has an unknown key ${JSON.stringify(stranger)}`);
-  }
-  return value as Record<string, unknown>;
-}
-
-function invalid(place: string, reason: string, cause?: unknown): TruecountError {
-  return new TruecountError('invalid_rule_set', `invalid rule set: ${place} ${reason}`, {
-    context: { place, reason },
-    cause,
-  });
 }

@@ -4,7 +4,7 @@ import type { Cut, CutPosition } from '../../core/cut.js';
 import { TruecountError } from '../../core/errors.js';
 import { formatTime } from '../../core/range.js';
 import type { HourEvidence, PartitionBooks } from '../../core/reconcile.js';
-import { parseRuleSet } from '../../core/rules/rule-set.js';
+import { parseRuleSet } from '../../core/rules/parse.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
 import { MINUTES_PER_HOUR } from '../../core/time.js';
 import { CUT_JSON } from '../generations/cut.js';

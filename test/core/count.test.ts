@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Fate, LogRecord } from '../../core/count.js';
 import { ReferenceCount, cellKey, countClicks } from '../../core/count.js';
-import { DEFAULT_RULE_SET, parseRuleSet } from '../../core/rules/rule-set.js';
+import { parseRuleSet } from '../../core/rules/parse.js';
+import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
 import { HOUR_MS, MINUTE_MS, hourOf } from '../../core/time.js';
 
 const TEN = Date.UTC(2026, 10, 21, 10);

@@ -5,14 +5,13 @@ import { TruecountError } from '../../core/errors.js';
 import { canonicalJson, sha256Hex } from '../../core/rules/canonical-json.js';
 import type { JsonValue } from '../../core/rules/canonical-json.js';
 import { parseFilter } from '../../core/rules/filter.js';
+import { parseRuleSet, parseRuleSetJson } from '../../core/rules/parse.js';
 import {
   DEFAULT_RULE_SET,
   fieldsOf,
   filterOf,
   filtersOf,
   hashRuleSet,
-  parseRuleSet,
-  parseRuleSetJson,
   ruleSetBody,
 } from '../../core/rules/rule-set.js';
 

@@ -1,0 +1,56 @@
+import { canonicalJson, sha256Hex } from './canonical-json.js';
+import type { JsonValue } from './canonical-json.js';
+import type { RuleSet, Source, Value } from './rule-set.js';
+
+/** What the parts of a rule set mean, as hashes: two rule sets are compared by them. */
+export interface Definitions {
+  /** By the name of the dimension. */
+  readonly dimensions: ReadonlyMap<string, string>;
+  /** Of all filters together. */
+  readonly filters: string;
+}
+
+/**
+ * Hashes each dimension, and the filters, over everything that they are made of: two that are equal
+ * mean the same, whatever their rule sets call the values in between.
+ */
+export function definitionsOf(ruleSet: RuleSet): Definitions {
+  const { tables = {}, values = [], filters = [], dimensions } = ruleSet;
+  const known = new Map<string, string>();
+  const hashOf = (json: unknown): string => sha256Hex(canonicalJson(json as JsonValue));
+  const take = ({ name, ...value }: Value): void => {
+    const { lookup } = value;
+    const made = { ...value, ...named(value, known) };
+    known.set(
+      name,
+      hashOf(lookup === undefined ? made : { ...made, lookup: [tables[lookup.table], lookup] }),
+    );
+  };
+  values.forEach(take);
+  dimensions.forEach(take);
+  const meant = filters.map((filter) =>
+    'cap' in filter
+      ? filter
+      : {
+          ...filter,
+          when: filter.when.map((one) =>
+            'value' in one ? { ...one, value: known.get(one.value)! } : one,
+          ),
+        },
+  );
+  return {
+    dimensions: new Map(dimensions.map(({ name }) => [name, known.get(name)!])),
+    filters: hashOf(meant),
+  };
+}
+
+/** The source of a value with hashes in the place of names; nothing for a field. */
+function named(value: Source, known: ReadonlyMap<string, string>): object {
+  const of = (name: string): string => known.get(name)!;
+  if ('field' in value) return {};
+  if ('value' in value) return { value: of(value.value) };
+  if ('first' in value) return { first: value.first.map(of) };
+  if ('cross' in value) return { cross: value.cross.map(of) };
+  const terms = value.score.terms.map((term) => ({ ...term, value: of(term.value) }));
+  return { score: { ...value.score, terms } };
+}

@@ -1,0 +1,112 @@
+import { invalid, listAt, objectAt } from './json-shape.js';
+import { filterAt } from './parse-filter.js';
+import { tablesAt } from './parse-table.js';
+import { valueAt } from './parse-value.js';
+import { DIMENSIONS_MAX, FILTERS_MAX, VALUES_MAX } from './rule-set.js';
+import type { Lookup, RuleSet, Table, Value } from './rule-set.js';
+
+/** Steps from the fields to a value, counted along every way: what one click may cost. */
+const COST_MAX = 1_000;
+
+/**
+ * Reads a rule set from JSON text.
+ * @throws TruecountError invalid_rule_set, with the place (`dimensions[1].map`) and the reason
+ */
+export function parseRuleSetJson(text: string): RuleSet {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw invalid('the rule set', 'is not JSON', cause);
+  }
+  return parseRuleSet(value);
+}
+
+/**
+ * Checks a parsed JSON value and returns it as a rule set, without anything unknown in it.
+ * @throws TruecountError invalid_rule_set, with the place and the reason
+ */
+export function parseRuleSet(value: unknown): RuleSet {
+  const known = ['version', 'tables', 'values', 'filters', 'dimensions'];
+  const root = objectAt('the rule set', value, known);
+  if (root['version'] !== 1) throw invalid('version', 'must be 1');
+  const { tables, values, filters } = root;
+  const bounds = { max: DIMENSIONS_MAX };
+  const ruleSet: RuleSet = {
+    version: 1,
+    ...(tables === undefined ? {} : { tables: tablesAt('tables', tables) }),
+    ...(values === undefined
+      ? {}
+      : { values: listAt('values', values, valueAt, { max: VALUES_MAX }) }),
+    ...(filters === undefined
+      ? {}
+      : { filters: listAt('filters', filters, filterAt, { max: FILTERS_MAX }) }),
+    dimensions: listAt('dimensions', root['dimensions'], valueAt, bounds),
+  };
+  checkNames(ruleSet);
+  return ruleSet;
+}
+
+/** Names are unique, and stand for something that comes before. */
+function checkNames({ tables = {}, values = [], filters = [], dimensions }: RuleSet): void {
+  const known = new Map<string, { place: string; cost: number }>();
+  const costOf = (place: string, name: string): number => {
+    const found = known.get(name);
+    if (found === undefined) throw invalid(place, `names ${name}, which is no value before it`);
+    return found.cost;
+  };
+  const take = (place: string, value: Value): void => {
+    const before = known.get(value.name);
+    if (before !== undefined) {
+      throw invalid(`${place}.name`, `repeats ${JSON.stringify(value.name)} of ${before.place}`);
+    }
+    const { lookup } = value;
+    if (lookup !== undefined) checkLookup(`${place}.lookup`, lookup, tables);
+    const parts = partsOf(place, value).map(([at, name]) => costOf(at, name));
+    const cost = parts.reduce((sum, part) => sum + part, 1);
+    if (cost > COST_MAX) {
+      throw invalid(place, `is made of more than ${String(COST_MAX)} steps: cross or score fewer`);
+    }
+    known.set(value.name, { place, cost });
+  };
+  values.forEach((value, i) => {
+    take(`values[${String(i)}]`, value);
+  });
+  dimensions.forEach((dimension, i) => {
+    take(`dimensions[${String(i)}]`, dimension);
+  });
+  filters.forEach((filter, i) => {
+    if (!('when' in filter)) return;
+    filter.when.forEach((condition, c) => {
+      if ('field' in condition) return;
+      costOf(`filters[${String(i)}].when[${String(c)}].value`, condition.value);
+    });
+  });
+}
+
+function checkLookup(
+  place: string,
+  { table, column }: Lookup,
+  tables: Readonly<Record<string, Table>>,
+): void {
+  if (!Object.hasOwn(tables, table)) {
+    throw invalid(`${place}.table`, `names ${table}, which is not in tables`);
+  }
+  const { columns } = tables[table]!;
+  if (!columns.includes(column)) {
+    throw invalid(`${place}.column`, `names ${column}; ${table} has ${columns.join(', ')}`);
+  }
+}
+
+/** Names of the values that a value is made of, each with its place. */
+function partsOf(place: string, value: Value): (readonly [string, string])[] {
+  if ('field' in value) return [];
+  if ('value' in value) return [[`${place}.value`, value.value]];
+  const list = (kind: string, names: readonly string[]) =>
+    names.map((name, i) => [`${place}.${kind}[${String(i)}]`, name] as const);
+  if ('first' in value) return list('first', value.first);
+  if ('cross' in value) return list('cross', value.cross);
+  return value.score.terms.map(
+    (term, i) => [`${place}.score.terms[${String(i)}].value`, term.value] as const,
+  );
+}
