@@ -1,7 +1,6 @@
-import type { FieldValue } from './click/click.js';
+import type { Click } from './click/click.js';
 import type { Cut } from './cut.js';
-import { parseFilter } from './rules/filter.js';
-import { TOTAL_FILTER, filterOf } from './rules/rule-set.js';
+import { RulesInOrder } from './rules/in-order.js';
 import type { RuleSet } from './rules/rule-set.js';
 import type { MinuteState } from './state.js';
 
@@ -22,6 +21,8 @@ export interface CellFlow {
   readonly duplicate: number;
   /** Of the rest, taken out by the rule set. */
   readonly filtered: number;
+  /** These by the reason that the rule set gives; only reasons that it gave, by name. */
+  readonly filteredBy: Readonly<Record<string, number>>;
   /** Of the rest, with another value of the filter's dimension. 0 for the unfiltered total. */
   readonly notMatching: number;
   /** What is left: the value of the cell. */
@@ -30,49 +31,71 @@ export interface CellFlow {
   readonly late: number;
 }
 
-/** Records of one ad and minute that are alike in everything that decides what becomes of them. */
-export interface RecordGroup {
-  /** The field that the filter's dimension is read from. */
-  readonly field: FieldValue;
+/** A record of the ad and minute, with what its place in the log says of it. */
+export interface CellRecord {
+  /** With the fields of `CellCount.fields`. */
+  readonly click: Click;
+  /** `partitionKey` of where it is. */
+  readonly partition: string;
   /** Not the first with its id in the hour. */
   readonly duplicate: boolean;
   /** At or above the cut of the hour. */
   readonly late: boolean;
-  readonly records: number;
 }
 
 /**
- * Adds groups up to what became of them. A filter of a dimension that the rule set does not have
- * matches nothing: no cell of it exists.
+ * Adds up what became of the records of one ad and minute. A filter of a dimension that the rule set
+ * does not have matches nothing: no cell of it exists.
  */
-export function flowOf(groups: Iterable<RecordGroup>, ruleSet: RuleSet, filter: string): CellFlow {
-  let received = 0;
-  let duplicate = 0;
-  let notMatching = 0;
-  let late = 0;
-  for (const group of groups) {
-    received += group.records;
-    if (group.duplicate) duplicate += group.records;
-    else if (!matches(ruleSet, filter, group.field)) notMatching += group.records;
-    else if (group.late) late += group.records;
+export class CellCount {
+  private readonly rules: RulesInOrder;
+  private readonly filteredBy = new Map<string, number>();
+  private received = 0;
+  private duplicate = 0;
+  private notMatching = 0;
+  private value = 0;
+  private late = 0;
+
+  constructor(
+    ruleSet: RuleSet,
+    private readonly filter: string,
+  ) {
+    this.rules = new RulesInOrder(ruleSet);
   }
-  const value = received - duplicate - notMatching;
-  // A rule set of this version takes no click out: each has one value of every dimension.
-  return { received, duplicate, filtered: 0, notMatching, value, late };
-}
 
-/** Whether a click with this value of the filter's field counts in cells of the filter. */
-export function matches(ruleSet: RuleSet, filter: string, field: FieldValue): boolean {
-  if (filter === TOTAL_FILTER) return true;
-  const dimension = ruleSet.dimensions.find(({ name }) => name === parseFilter(filter).dimension);
-  return dimension !== undefined && filterOf(dimension, field) === filter;
-}
+  /** The fields that the rule set reads, in the order in which a click has to have them. */
+  get fields(): readonly string[] {
+    return this.rules.fields;
+  }
 
-/** The field of the click that decides about a filter; null: none does. */
-export function fieldOfFilter(ruleSet: RuleSet, filter: string): string | null {
-  if (filter === TOTAL_FILTER) return null;
-  const { dimension } = parseFilter(filter);
-  return ruleSet.dimensions.find(({ name }) => name === dimension)?.field ?? null;
+  /** Takes the next record of a partition, by offset, and says whether it counts in the cell. */
+  add({ click, partition, duplicate, late }: CellRecord): boolean {
+    this.received++;
+    if (duplicate) {
+      this.duplicate++;
+      return false;
+    }
+    const { reason, filters } = this.rules.judge(click, partition);
+    if (reason !== null) {
+      this.filteredBy.set(reason, (this.filteredBy.get(reason) ?? 0) + 1);
+      return false;
+    }
+    if (!filters.includes(this.filter)) {
+      this.notMatching++;
+      return false;
+    }
+    this.value++;
+    if (late) this.late++;
+    return true;
+  }
+
+  flow(): CellFlow {
+    const { received, duplicate, notMatching, value, late } = this;
+    const reasons = [...this.filteredBy].sort(([a], [b]) => (a < b ? -1 : 1));
+    const filtered = reasons.reduce((sum, [, records]) => sum + records, 0);
+    const filteredBy = Object.fromEntries(reasons);
+    return { received, duplicate, filtered, filteredBy, notMatching, value, late };
+  }
 }
 
 /** A click that counts in the cell, with its place in the log. */
@@ -157,6 +180,8 @@ export interface MinuteTotals {
   readonly counted: number;
   readonly duplicate: number;
   readonly filtered: number;
+  /** These by the reason that the rule set gave. */
+  readonly filteredBy: Readonly<Record<string, number>>;
   /** Came after the cut: for a live minute they are not in the count. */
   readonly late: number;
 }

@@ -34,11 +34,16 @@ const CutSchema = Type.Array(
   Type.Object({ topic: Type.String(), partition: Type.Integer(), next_offset: Count }),
 );
 
+const FilteredBySchema = Type.Record(Type.String(), Count, {
+  description: 'the filtered clicks by the reason that the rule set gives; they add up',
+});
+
 const FlowSchema = Type.Object(
   {
     received: Count,
     duplicates: Count,
     filtered: Count,
+    filtered_by: FilteredBySchema,
     not_matching: Count,
     value: Count,
     late: Type.Integer({ minimum: 0, description: 'of the value: came after the hour was cut' }),
@@ -121,7 +126,10 @@ export const ExplainDocument = Type.Object(
       }),
     ]),
     minute_of_all_ads: Type.Object(
-      { received: Count, duplicates: Count, filtered: Count, counted: Count, late: Count },
+      {
+        ...{ received: Count, duplicates: Count, filtered: Count, filtered_by: FilteredBySchema },
+        ...{ counted: Count, late: Count },
+      },
       { description: 'what is stored of the minute; of one ad only its counts are' },
     ),
     late: Type.Object({
@@ -219,6 +227,7 @@ function toDocument(found: CellExplanation): Static<typeof ExplainDocument> {
       received: minute.received,
       duplicates: minute.duplicate,
       filtered: minute.filtered,
+      filtered_by: { ...minute.filteredBy },
       counted: minute.counted,
       late: minute.late,
     },
@@ -270,6 +279,7 @@ function flow(of: CellFlow): Static<typeof FlowSchema> {
     received: of.received,
     duplicates: of.duplicate,
     filtered: of.filtered,
+    filtered_by: { ...of.filteredBy },
     not_matching: of.notMatching,
     value: of.value,
     late: of.late,

@@ -1,9 +1,10 @@
-import type { DuckDBBlobValue } from '@duckdb/node-api';
+import type { DuckDBBlobValue, DuckDBValue } from '@duckdb/node-api';
 import { shreddedField } from '../../core/click/shred.js';
-import type { FieldValue } from '../../core/click/click.js';
+import type { ShreddedClick } from '../../core/click/shred.js';
 import type { Cut } from '../../core/cut.js';
-import { fieldOfFilter, flowOf, matches } from '../../core/explain.js';
-import type { CellName, CountedClick, RecomputedCell, RecordGroup } from '../../core/explain.js';
+import { CellCount } from '../../core/explain.js';
+import type { CellName, CountedClick, RecomputedCell } from '../../core/explain.js';
+import { partitionKey } from '../../core/position.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
 import { HOUR_MS, MINUTE_MS, hourOf } from '../../core/time.js';
 import { CLICK_COLUMNS, FIELD_COLUMNS } from '../../lake/columns.js';
@@ -24,7 +25,9 @@ export interface CellSources {
 
 /**
  * Computes one cell again from files of the lake: the first of each id of the ad's hour counts, by
- * (append time, topic, partition, offset). `clicksMax` of the counted clicks are listed.
+ * (append time, topic, partition, offset), if the rule set says so, which core judges record by record.
+ * `clicksMax` of the counted clicks are listed. Memory: the engine's limit, twice `clicksMax` clicks,
+ * and a number per text that a cap of the rule set counts.
  * @param scratchDir an empty folder for what does not fit in memory
  * @throws TruecountError `kernel_failed`, `lake_file_damaged`
  */
@@ -36,39 +39,62 @@ export async function recomputeCell(
   clicksMax: number,
 ): Promise<RecomputedCell> {
   const { files, cut, ruleSet } = sources;
-  if (files.length === 0 || cut.length === 0) {
-    return { flow: flowOf([], ruleSet, cell.filter), clicks: [] };
-  }
-  const name = fieldOfFilter(ruleSet, cell.filter);
+  const count = new CellCount(ruleSet, cell.filter);
+  if (files.length === 0 || cut.length === 0) return { flow: count.flow(), clicks: [] };
   const rowsMax = limits.rowsPerFileMax;
   const checked = { files, columns: CLICK_COLUMNS, limits, scratchDir, rowsMax };
   return withCheckedFiles(checked, async (session) => {
-    await session.rows(recordsSql(cell, sources, name), [cell.adId]);
-    const groups = await readGroups(session, name);
-    const kinds = groups
-      .filter(({ field }) => matches(ruleSet, cell.filter, field))
-      .map(({ kind }) => kind);
-    const clicks = clicksMax === 0 ? [] : await readClicks(session, [...new Set(kinds)], clicksMax);
-    return { flow: flowOf(groups, ruleSet, cell.filter), clicks };
+    await session.rows(recordsSql(cell, sources, count.fields), [cell.adId]);
+    const first = new FirstClicks(clicksMax);
+    for await (const record of readRecords(session, cell.adId)) {
+      const fields = count.fields.map((name) => shreddedField(record.click, name));
+      if (count.add({ ...record, click: { ...record.click, fields } })) first.add(record);
+    }
+    return { flow: count.flow(), clicks: first.list() };
   });
 }
 
+/** The first counted clicks by (append time, topic, partition, offset), in any order of theirs. */
+class FirstClicks {
+  private clicks: CountedClick[] = [];
+
+  constructor(private readonly max: number) {}
+
+  add({ place, click, late }: StoredRecord): void {
+    if (this.max === 0) return;
+    const { eventMs, eventId } = click;
+    this.clicks.push({ ...place, eventMs, eventId, late });
+    if (this.clicks.length >= 2 * this.max) this.clicks = this.list();
+  }
+
+  list(): CountedClick[] {
+    return this.clicks.sort(inAppendOrder).slice(0, this.max);
+  }
+}
+
+function inAppendOrder(a: CountedClick, b: CountedClick): number {
+  if (a.appendMs !== b.appendMs) return a.appendMs - b.appendMs;
+  if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
+  return a.partition - b.partition || a.offset - b.offset;
+}
+
 /**
- * The records of the minute: `nth` is the number among those of its id in the hour, `kind` numbers
- * what the field is read from.
+ * The records of the minute with all that the rule set reads: `nth` is the number of each among those
+ * of its id in the hour.
  */
 function recordsSql(
   { minuteMs }: CellName,
   { files, cut, hourCut }: CellSources,
-  name: string | null,
+  fields: readonly string[],
 ): string {
   const hourMs = hourOf(minuteMs);
   const late = hourCut === null ? 'false' : 'c.log_offset >= coalesce(h.next_offset, 0)';
+  const inMinute = `event_ms >= ${String(minuteMs)} and event_ms < ${String(minuteMs + MINUTE_MS)}`;
   return `
     create temp table records as
     with inside as (
       select c.topic, c.partition, c.log_offset, c.append_ms, c.event_ms, c.event_id,
-             ${fieldSql(name)}, ${late} as late
+             ${fieldsSql(fields, inMinute)}, ${late} as late
         from read_parquet([${files.map(({ path }) => sqlText(path)).join(', ')}],
                           hive_partitioning = false) c
         join (${cutSql(cut)}) x on x.topic = c.topic and x.partition = c.partition
@@ -84,21 +110,22 @@ function recordsSql(
                partition by event_id order by first_ms, topic, partition, log_offset) as nth
         from heads
     )
-    select *, dense_rank() over (order by field, rest) as kind
-      from numbered
-     where event_ms >= ${String(minuteMs)} and event_ms < ${String(minuteMs + MINUTE_MS)}`;
+    select * from numbered where ${inMinute}`;
 }
 
 /**
- * What the filter's field is read from: its column, and `rest` only where it may hold the field. A
- * key of `rest` is written as JSON.stringify writes it.
+ * Every column, and `rest` only where it may hold a field; null where nobody asks for it. A key of
+ * `rest` is written as JSON.stringify writes it.
  */
-function fieldSql(name: string | null): string {
-  if (name === null) return 'null::varchar as field, null::varchar as rest';
-  const hasColumn = (FIELD_COLUMNS as readonly string[]).includes(name);
-  const field = hasColumn ? `c.${name}` : 'null::varchar';
-  const mayHold = `contains(c.rest, ${sqlText(JSON.stringify(name))})`;
-  return `${field} as field, case when ${field} is null and ${mayHold} then c.rest end as rest`;
+function fieldsSql(fields: readonly string[], inMinute: string): string {
+  const columns = FIELD_COLUMNS.map((name) =>
+    fields.includes(name)
+      ? `case when ${inMinute} then c.${name} end as ${name}`
+      : `null::varchar as ${name}`,
+  );
+  const mayHold = fields.map((name) => `contains(c.rest, ${sqlText(JSON.stringify(name))})`);
+  const rest = `case when ${inMinute} and (${['false', ...mayHold].join(' or ')}) then c.rest end`;
+  return [...columns, `${rest} as rest`].join(', ');
 }
 
 function cutSql(cut: Cut): string {
@@ -110,70 +137,41 @@ function cutSql(cut: Cut): string {
   return `select * from (values ${values}) t (topic, partition, next_offset)`;
 }
 
+interface StoredRecord {
+  readonly place: Pick<CountedClick, 'topic' | 'partition' | 'offset' | 'appendMs'>;
+  readonly partition: string;
+  readonly click: ShreddedClick;
+  readonly duplicate: boolean;
+  readonly late: boolean;
+}
+
 // Texts are read as bytes: the client's decoder would take a leading U+FEFF for a byte order mark.
-type Text = DuckDBBlobValue;
+const READ = `
+  select topic, partition, log_offset, append_ms, event_ms, late, nth > 1, encode(event_id),
+         encode(rest), ${FIELD_COLUMNS.map((name) => `encode(${name})`).join(', ')}
+    from records order by topic, partition, log_offset`;
 
-async function readGroups(
-  session: DuckSession,
-  name: string | null,
-): Promise<(RecordGroup & { readonly kind: number })[]> {
-  const rows = await session.rows<{
-    kind: bigint;
-    field: Text | null;
-    rest: Text | null;
-    duplicate: boolean;
-    late: boolean;
-    records: bigint;
-  }>(
-    `select kind, encode(any_value(field)) as field, encode(any_value(rest)) as rest,
-            nth > 1 as duplicate, late, count(*) as records
-       from records group by kind, duplicate, late`,
-  );
-  return rows.map(({ kind, field, rest, duplicate, late, records }) => ({
-    kind: toNumber(kind),
-    field: fieldOf(name, textOf(field), textOf(rest)),
-    duplicate,
-    late,
-    records: toNumber(records),
-  }));
+/** The records partition by partition, by offset: the order in which caps count. */
+async function* readRecords(session: DuckSession, adId: string): AsyncGenerator<StoredRecord> {
+  for await (const chunk of session.chunks(READ)) {
+    for (const row of chunk.getRows()) {
+      const [topic, partition, offset, appendMs, eventMs, late, duplicate, ...texts] = row;
+      const [eventId, rest, ...fields] = texts.map(textOf);
+      const place = { topic: String(topic), partition: toNumber(partition) };
+      yield {
+        place: { ...place, offset: toNumber(offset), appendMs: toNumber(appendMs) },
+        partition: partitionKey(place),
+        click: {
+          ...{ kind: 'click', eventMs: toNumber(eventMs), adId, eventId: eventId! },
+          ...{ fields, rest: rest ?? null },
+        },
+        duplicate: duplicate === true,
+        late: late === true,
+      };
+    }
+  }
 }
 
-async function readClicks(
-  session: DuckSession,
-  kinds: readonly number[],
-  clicksMax: number,
-): Promise<CountedClick[]> {
-  const rows = await session.rows<{
-    topic: string;
-    partition: number;
-    log_offset: bigint;
-    append_ms: bigint;
-    event_ms: bigint;
-    event_id: Text;
-    late: boolean;
-  }>(
-    `select topic, partition, log_offset, append_ms, event_ms, encode(event_id) as event_id, late
-       from records where nth = 1 and list_contains([${kinds.join(', ')}]::bigint[], kind)
-      order by append_ms, topic, partition, log_offset limit ${String(clicksMax)}`,
-  );
-  return rows.map((row) => ({
-    topic: row.topic,
-    partition: row.partition,
-    offset: toNumber(row.log_offset),
-    appendMs: toNumber(row.append_ms),
-    eventMs: toNumber(row.event_ms),
-    eventId: textOf(row.event_id) ?? '',
-    late: row.late,
-  }));
-}
-
-/** The field as the decoder would say; only its own column and `rest` are looked at. */
-function fieldOf(name: string | null, field: string | null, rest: string | null): FieldValue {
-  if (name === null) return { kind: 'absent' };
-  const fields = FIELD_COLUMNS.map((column) => (column === name ? field : null));
-  return shreddedField({ kind: 'click', eventMs: 0, adId: '', eventId: '', fields, rest }, name);
-}
-
-function textOf(text: Text | null): string | null {
-  return text === null ? null : Buffer.from(text.bytes).toString('utf8');
+function textOf(bytes: DuckDBValue): string | null {
+  return bytes === null ? null : Buffer.from((bytes as DuckDBBlobValue).bytes).toString('utf8');
 }

@@ -133,7 +133,7 @@ function facts(answer: Answer): string[][] {
     [
       'all ads',
       `${String(minute.received)} received - ${String(minute.duplicates)} duplicates - ` +
-        `${String(minute.filtered)} filtered = ${String(minute.counted)} counted in this minute` +
+        `${filtered(minute)} = ${String(minute.counted)} counted in this minute` +
         (minute.late === 0 ? '' : `; ${String(minute.late)} came late`),
     ],
     ['late', `${String(late.examined)} examined, ${String(late.waiting)} waiting`],
@@ -194,7 +194,7 @@ function verdict(found: NonNullable<Answer['verification']>, style: Style): stri
       ? []
       : [
           `recomputed from ${String(found.files_read)} files: ${String(flow.received)} received - ` +
-            `${String(flow.duplicates)} duplicates - ${String(flow.filtered)} filtered - ` +
+            `${String(flow.duplicates)} duplicates - ${filtered(flow)} - ` +
             `${String(flow.not_matching)} not matching = ${String(flow.value)}` +
             (flow.late === 0 ? '' : `, ${String(flow.late)} of them came late`),
         ];
@@ -204,6 +204,13 @@ function verdict(found: NonNullable<Answer['verification']>, style: Style): stri
     ...sum,
     `${painted(word, verified, style)} (${stored})${found.why === null ? '' : `: ${printable(found.why)}`}`,
   ].join('\n');
+}
+
+/** `5 filtered (bot 3, too_many 2)`. */
+function filtered(of: Pick<Answer['minute_of_all_ads'], 'filtered' | 'filtered_by'>): string {
+  const reasons = Object.entries(of.filtered_by).map(([reason, n]) => `${reason} ${String(n)}`);
+  const why = reasons.length === 0 ? '' : ` (${reasons.join(', ')})`;
+  return `${String(of.filtered)} filtered${why}`;
 }
 
 function painted(word: string, verified: boolean | null, style: Style): string {

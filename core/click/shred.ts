@@ -93,6 +93,8 @@ export function shreddedField(click: ShreddedClick, name: string): FieldValue {
   const column = COLUMN_INDEX.get(name);
   const text = column === undefined ? null : (click.fields[column] ?? null);
   if (text !== null) return fieldValue(text);
+  const isTaken = name === TIMESTAMP || IDENTITY.includes(name);
+  if (click.rest === null && !isTaken) return fieldValue(undefined);
   const record = JSON.parse(unshredClick(click)) as Record<string, unknown>;
   return fieldValue(Object.hasOwn(record, name) ? record[name] : undefined);
 }

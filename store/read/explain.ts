@@ -6,7 +6,7 @@ import { formatTime } from '../../core/range.js';
 import type { MinuteState } from '../../core/state.js';
 import { MINUTE_MS, hourOf, minuteOfHour } from '../../core/time.js';
 import { checkAsOf } from './as-of.js';
-import { readRow, type Reader } from './connection.js';
+import { readRow, readRows, type Reader } from './connection.js';
 import { explainFiles, explainPublications } from './explain-sources.js';
 import { inSnapshot } from './snapshot.js';
 import { exactNumber } from './values.js';
@@ -103,6 +103,17 @@ const LIVE = `
     left join minute_flow f on f.hour = $1
    group by l.examined, l.waiting`;
 
+// Of all ads, by the generation that serves the minute or by the stream.
+const FILTERED = `
+  select reason, n
+    from (
+      select reason, sum(counts[$2])::text as n from filtered_flow
+       where hour = $1 and $3::bigint is null group by reason
+      union all
+      select reason, counts[$2]::text from generation_filtered where generation = $3
+    ) by_reason
+   where n <> '0' order by reason`;
+
 type LiveRow = Record<
   'counted' | 'duplicate' | 'filtered' | 'late' | 'examined' | 'waiting',
   string
@@ -194,6 +205,12 @@ async function readLive(
     generation,
     row.as_of,
   ]);
+  const reasons = await readRows<{ reason: string; n: string }>(
+    client,
+    'explain-filtered',
+    FILTERED,
+    [new Date(hourOf(cell.minuteMs)), minuteOfHour(cell.minuteMs) + 1, generation],
+  );
   const of = generation === null ? live : row;
   const counted = exactNumber(of.counted);
   const duplicate = exactNumber(of.duplicate);
@@ -204,6 +221,7 @@ async function readLive(
       counted,
       duplicate,
       filtered,
+      filteredBy: Object.fromEntries(reasons.map(({ reason, n }) => [reason, exactNumber(n)])),
       late: exactNumber(live.late),
     },
     lateExamined: exactNumber(live.examined),

@@ -8,9 +8,10 @@ import { recomputeCell } from '../../batch/duckdb/explain.js';
 import type { CheckedFilesOptions } from '../../batch/duckdb/footer.js';
 import { sqlText } from '../../batch/duckdb/session.js';
 import { shredClick } from '../../core/click/shred.js';
-import { cellKey, countClicks, type LogRecord } from '../../core/count.js';
+import { cellKey, countClicks, type Fate, type LogRecord } from '../../core/count.js';
 import { isBelowCut, type Cut } from '../../core/cut.js';
-import { HOUR_MS as HOUR_LENGTH_MS, MINUTE_MS } from '../../core/time.js';
+import type { CellName } from '../../core/explain.js';
+import { HOUR_MS as HOUR_LENGTH_MS, MINUTE_MS, minuteOf } from '../../core/time.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
 import { CLICK_COLUMNS } from '../../lake/columns.js';
 
@@ -21,6 +22,28 @@ const RULES: RuleSet = {
   dimensions: [
     { name: 'country', field: 'country', map: { UK: 'GB' } },
     { name: 'campaign', field: 'camp"aign' },
+  ],
+};
+/** Reads columns and `rest`, asks for the ad, filters, and counts the clicks before one. */
+const STRICT: RuleSet = {
+  version: 1,
+  tables: { ads: { key: 'text', columns: ['owner'], rows: [["o'ad", 'O']] } },
+  values: [{ name: 'owner', field: 'ad_id', lookup: { table: 'ads', column: 'owner' } }],
+  filters: [
+    { reason: 'too_many', cap: { field: 'camp"aign', max: 1 } },
+    { reason: 'odd', when: [{ field: 'country', in: ['other'] }] },
+    {
+      reason: 'own',
+      when: [
+        { value: 'owner', missing: true },
+        { field: 'ip', in: ['10.0.0.1'] },
+      ],
+    },
+  ],
+  dimensions: [
+    ...RULES.dimensions,
+    { name: 'both', cross: ['owner', 'country'] },
+    { name: 'agent', field: 'agent', case: 'lower' },
   ],
 };
 
@@ -70,6 +93,7 @@ const clicks = fc.array(
     minute: fc.constantFrom(0, 1, 1, 60),
     country,
     campaign: fc.constantFrom('a', 'b', undefined, null, { x: 1 }),
+    more: fc.constantFrom({}, { ip: '10.0.0.1' }, { agent: 'É' }, { x: { agent: 'no' } }),
     appendedAfterMs: fc.nat(3),
   }),
   { maxLength: 30 },
@@ -82,6 +106,7 @@ interface TestClick {
   readonly minute: number;
   readonly country: unknown;
   readonly campaign: unknown;
+  readonly more?: object;
   readonly appendedAfterMs: number;
 }
 
@@ -92,7 +117,7 @@ function logOf(list: readonly TestClick[]): LogRecord[] {
     const { partition, ad, id, minute } = click;
     appendMs += click.appendedAfterMs;
     const timestamp = HOUR_MS + minute * MINUTE_MS;
-    const fields = { country: click.country, 'camp"aign': click.campaign };
+    const fields = { country: click.country, 'camp"aign': click.campaign, ...click.more };
     const text = JSON.stringify({ event_id: id, ad_id: ad, timestamp, ...fields });
     return {
       ...{ topic: 'clicks', partition, offset: next[partition]!++ },
@@ -105,39 +130,53 @@ function logOf(list: readonly TestClick[]): LogRecord[] {
 const inLogOrder = (a: LogRecord, b: LogRecord): number =>
   a.appendMs - b.appendMs || a.partition - b.partition || a.offset - b.offset;
 
+function reasonsOf(fates: readonly Fate[], of: CellName): Record<string, number> {
+  const reasons: Record<string, number> = {};
+  for (const fate of fates) {
+    if (fate.kind !== 'filtered' || fate.click.adId !== of.adId) continue;
+    if (minuteOf(fate.click.eventMs) !== of.minuteMs) continue;
+    reasons[fate.reason] = (reasons[fate.reason] ?? 0) + 1;
+  }
+  return reasons;
+}
+
 describe('a cell computed again from files', () => {
   it('is the cell that the reference engine counts, below any cut', async () => {
-    const filters = ['', 'country:GB', 'country:unknown', 'country:other', 'campaign:a', 'os:x'];
+    const filters = [
+      ...['', 'country:GB', 'country:unknown', 'country:other', 'campaign:a', 'os:x'],
+      ...['both:O×GB', 'agent:é', 'agent:unknown'],
+    ];
     await fc.assert(
       fc.asyncProperty(
         clicks,
         fc.tuple(fc.nat(20), fc.nat(20)),
         fc.constantFrom(...filters),
         fc.constantFrom('ad', "o'ad", 'Ä'),
-        async (list, offsets, filter, adId) => {
+        fc.constantFrom(RULES, STRICT),
+        async (list, offsets, filter, adId, ruleSet) => {
           const cut: Cut = offsets.map((nextOffset, partition) => ({
             ...{ topic: 'clicks', partition, nextOffset },
           }));
           const log = logOf(list);
           const below = log.filter((record) => isBelowCut(cut, record)).sort(inLogOrder);
-          const { cells } = countClicks(below, RULES);
+          const { cells, fates } = countClicks(below, ruleSet);
           const cell = { adId, minuteMs: HOUR_MS + MINUTE_MS, filter };
-          const found = await recomputeCell(
+          const { flow, clicks: listed } = await recomputeCell(
             cell,
-            { files: await fileOf(log), cut, hourCut: null, ruleSet: RULES },
+            { files: await fileOf(log), cut, hourCut: null, ruleSet },
             LIMITS,
             scratch(),
             100,
           );
-          const { flow } = found;
           expect(flow.value).toBe(cells.get(cellKey(adId, cell.minuteMs, filter))?.count ?? 0);
           expect(flow.received - flow.duplicate - flow.filtered - flow.notMatching).toBe(
             flow.value,
           );
-          expect(found.clicks).toHaveLength(flow.value);
+          expect(flow.filteredBy).toEqual(reasonsOf(fates, cell));
+          expect(listed).toHaveLength(flow.value);
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 40 },
     );
   });
 
@@ -175,7 +214,15 @@ describe('a cell computed again from files', () => {
       2,
     );
     expect(found.flow).toEqual({
-      ...{ received: 5, duplicate: 1, filtered: 0, notMatching: 1, value: 3, late: 2 },
+      ...{
+        received: 5,
+        duplicate: 1,
+        filtered: 0,
+        filteredBy: {},
+        notMatching: 1,
+        value: 3,
+        late: 2,
+      },
     });
     expect(found.clicks).toMatchObject([
       { offset: 0, eventId: 'first', late: false },
