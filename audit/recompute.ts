@@ -4,8 +4,10 @@ import type { FieldValue } from '../core/click/click.js';
 import { fieldValue } from '../core/click/parse.js';
 import { FIELD_COLUMNS } from '../core/click/shred.js';
 import { CellsChecksum } from '../core/generation.js';
-import { filterOf, type Dimension, type RuleSet } from '../core/rules/rule-set.js';
-import { HOUR_MS, MINUTES_PER_HOUR } from '../core/time.js';
+import { RulesInOrder } from '../core/rules/in-order.js';
+import { capsOf } from '../core/rules/meaning.js';
+import type { RuleSet } from '../core/rules/rule-set.js';
+import { HOUR_MS, MINUTES_PER_HOUR, MINUTE_MS } from '../core/time.js';
 import type { StoredGeneration } from './generations.js';
 
 /** What the clicks of an hour in some files count to. */
@@ -13,9 +15,12 @@ export interface Recomputed {
   readonly checksum: string;
   /** filter → ad → 60 counts. */
   readonly cells: ReadonlyMap<string, ReadonlyMap<string, Int32Array>>;
-  /** Per event minute, 60 each. */
+  /** Per event minute, 60 each: received = counted + duplicate + filtered. */
   readonly received: readonly number[];
   readonly counted: readonly number[];
+  readonly duplicate: readonly number[];
+  /** By reason, 60 each; only reasons with clicks. */
+  readonly filteredBy: Readonly<Record<string, readonly number[]>>;
 }
 
 type Inputs = Pick<StoredGeneration, 'hourMs' | 'cut'>;
@@ -23,8 +28,8 @@ type Cells = Map<string, Map<string, Int32Array>>;
 
 /**
  * Counts an hour from files of the lake, in SQL written for this alone: nothing is shared with the
- * engine that made the generation but what a value of a dimension is (core). Memory: DuckDB's limit,
- * and the hour's cells.
+ * engine that made the generation but what a rule set says of one click (core). Memory: DuckDB's
+ * limit, the hour's cells, and a number per ad, minute and text that a cap counts.
  */
 export async function recompute(
   inputs: Inputs,
@@ -37,23 +42,10 @@ export async function recompute(
   try {
     await connection.run(`set memory_limit = '${String(memoryMb)}MiB'; set threads = 1`);
     await takeClicks(connection, inputs, paths);
-    const cells: Cells = new Map();
-    await addRows(connection, cells, `''`, () => '');
-    for (const dimension of ruleSet.dimensions) {
-      const meant = new Map<string, string>();
-      await addRows(connection, cells, rawValueSql(dimension.field), (raw) => {
-        const known = meant.get(raw);
-        if (known !== undefined) return known;
-        const filter = filterOf(dimension, valueOf(raw, dimension));
-        meant.set(raw, filter);
-        return filter;
-      });
-    }
     return {
-      checksum: checksumOf(cells),
-      cells,
+      ...(await judgeClicks(connection, ruleSet)),
       received: await perMinute(connection, 'true'),
-      counted: await perMinute(connection, 'nth = 1'),
+      duplicate: await perMinute(connection, 'nth > 1'),
     };
   } finally {
     connection.closeSync();
@@ -84,7 +76,7 @@ async function takeClicks(
       : `read_parquet([${paths.map(quoted).join(', ')}], hive_partitioning = false)`;
   await connection.run(
     `create table clicks as
-     select * exclude (topic, partition, log_offset, append_ms, event_id, event_ms, head_ms),
+     select * exclude (append_ms, event_id, event_ms, head_ms),
             ((event_ms - ${String(hourMs)}) // 60000)::integer as minute,
             row_number() over (partition by ad_id, event_id
                                order by head_ms, topic, partition, log_offset) as nth
@@ -113,7 +105,7 @@ function rawValueSql(field: string): string {
     : inRest;
 }
 
-function valueOf(raw: string, { field }: Dimension): FieldValue {
+function valueOf(raw: string, field: string): FieldValue {
   const text = raw.slice(1);
   switch (raw[0]) {
     case 'S':
@@ -130,27 +122,53 @@ function valueOf(raw: string, { field }: Dimension): FieldValue {
 }
 
 /**
- * Adds the counted clicks of each filter. Ids arrive as bytes: from a text the client would take a
- * leading U+FEFF away, as a byte order mark. `raw` begins with a letter, so it loses nothing.
+ * What is to be judged, each with how many clicks it stands for: clicks that are alike in all that the
+ * rule set reads, or, where it asks how many came before, every click by its place in the log. Ids
+ * arrive as bytes: from a text the client would take a leading U+FEFF away, as a byte order mark. The
+ * raw values begin with a letter, so they lose nothing.
  */
-async function addRows(
+function clicksSql(fields: readonly string[], hasCaps: boolean): string {
+  const raws = fields.map((field) => `, ${rawValueSql(field)}`).join('');
+  return hasCaps
+    ? `select encode(ad_id), minute, topic || '/' || partition, 1 ${raws}
+         from clicks where nth = 1 order by topic, partition, log_offset`
+    : `select encode(ad_id), minute, '', count(*)::integer ${raws}
+         from clicks where nth = 1 group by all`;
+}
+
+async function judgeClicks(
   connection: DuckDBConnection,
-  cells: Cells,
-  rawSql: string,
-  filterOfRaw: (raw: string) => string,
-): Promise<void> {
-  const result = await connection.stream(
-    `select ${rawSql} as raw, encode(ad_id) as ad, minute, count(*)::integer as n
-       from clicks where nth = 1 group by all`,
-  );
-  for await (const rows of result.yieldRows()) {
-    for (const [raw, ad, minute, n] of rows) {
+  ruleSet: RuleSet,
+): Promise<Pick<Recomputed, 'checksum' | 'cells' | 'counted' | 'filteredBy'>> {
+  const rules = new RulesInOrder(ruleSet);
+  const cells: Cells = new Map();
+  const counted = zeros();
+  const filteredBy = new Map<string, number[]>();
+  const sql = clicksSql(rules.fields, capsOf(ruleSet).length > 0);
+  for await (const rows of (await connection.stream(sql)).yieldRows()) {
+    for (const [ad, minuteOf, partition, clicks, ...raws] of rows) {
+      const [minute, n] = [Number(minuteOf), Number(clicks)];
       const adId = Buffer.from((ad as DuckDBBlobValue).bytes).toString('utf8');
-      const ads = entryOf(cells, filterOfRaw(String(raw)), () => new Map<string, Int32Array>());
-      const counts = entryOf(ads, adId, () => new Int32Array(MINUTES_PER_HOUR));
-      counts[Number(minute)]! += Number(n);
+      const fields = rules.fields.map((field, i) => valueOf(String(raws[i]), field));
+      const click = { adId, eventId: '', eventMs: minute * MINUTE_MS, fields };
+      const { reason, filters } = rules.judge(click, String(partition));
+      if (reason !== null) {
+        entryOf(filteredBy, reason, zeros)[minute]! += n;
+        continue;
+      }
+      counted[minute]! += n;
+      for (const filter of filters) {
+        const ads = entryOf(cells, filter, () => new Map<string, Int32Array>());
+        entryOf(ads, adId, () => new Int32Array(MINUTES_PER_HOUR))[minute]! += n;
+      }
     }
   }
+  const reasons = Object.fromEntries(filteredBy);
+  return { checksum: checksumOf(cells), cells, counted, filteredBy: reasons };
+}
+
+function zeros(): number[] {
+  return new Array<number>(MINUTES_PER_HOUR).fill(0);
 }
 
 function entryOf<K, V>(map: Map<K, V>, key: K, create: () => V): V {
@@ -178,7 +196,7 @@ async function perMinute(connection: DuckDBConnection, condition: string): Promi
   const reader = await connection.runAndReadAll(
     `select minute, count(*)::integer from clicks where ${condition} group by minute`,
   );
-  const counts = new Array<number>(MINUTES_PER_HOUR).fill(0);
+  const counts = zeros();
   for (const [minute, n] of reader.getRows()) counts[Number(minute)] = Number(n);
   return counts;
 }

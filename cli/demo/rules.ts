@@ -5,7 +5,7 @@ import type { Fix } from './sql-truth.js';
 /** The built-in rule set without what it maps: somebody forgot that `UK` is `GB`. */
 export const FIRST_RULES: RuleSet = {
   version: 1,
-  dimensions: DEFAULT_RULE_SET.dimensions.map(({ name, field }) => ({ name, field })),
+  dimensions: DEFAULT_RULE_SET.dimensions.map(({ map: _, ...dimension }) => dimension),
 };
 
 /** The same with the fix. */

@@ -4,7 +4,7 @@ import { causesOf, ruleMoves } from '../../core/cell-causes.js';
 import type { MinuteBounds, MovedCell } from '../../core/cell-causes.js';
 import { decideReconciliation, minuteBounds } from '../../core/reconcile.js';
 import type { DiffTotals, HourEvidence, ReconcilePolicy } from '../../core/reconcile.js';
-import { filtersOf } from '../../core/rules/rule-set.js';
+import { Meaning } from '../../core/rules/meaning.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
 
 const rules = (map?: Record<string, string>): RuleSet => ({
@@ -25,12 +25,16 @@ const click = fc.tuple(
 ) satisfies fc.Arbitrary<Values>;
 const clicks = fc.array(click, { maxLength: 12 });
 
+function filtersOf(values: Values, ruleSet: RuleSet): readonly string[] {
+  const text = (name: string): string => values[name === 'country' ? 0 : 1];
+  return new Meaning(ruleSet).judge((name) => ({ kind: 'value', text: text(name) })).filters;
+}
+
 /** Counts of one ad and minute, by filter. */
 function count(of: readonly Values[], ruleSet: RuleSet): Map<string, number> {
   const counts = new Map<string, number>();
   for (const values of of) {
-    const fields = values.map((text) => ({ kind: 'value', text }) as const);
-    for (const filter of filtersOf(fields, ruleSet)) {
+    for (const filter of filtersOf(values, ruleSet)) {
       counts.set(filter, (counts.get(filter) ?? 0) + 1);
     }
   }

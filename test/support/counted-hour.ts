@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { isBelowCut } from '../../core/cut.js';
 import type { Cut } from '../../core/cut.js';
 import type { GenerationDraft, LoadedGeneration } from '../../core/generation-draft.js';
-import { filtersOf } from '../../core/rules/rule-set.js';
+import { Meaning } from '../../core/rules/meaning.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
 import { loadGeneration } from '../../store/generations/load.js';
 import { cellRows, draftOf, storeHour, storeRules } from './cell-rows.js';
@@ -150,11 +150,10 @@ function firsts(clicks: readonly LoggedClick[]): Record<'counted' | 'duplicate',
   return { counted, duplicate };
 }
 
-function filtersOfClick(click: LoggedClick, ruleSet: RuleSet): string[] {
-  return filtersOf(
-    click.values.map((text) => ({ kind: 'value', text })),
-    ruleSet,
-  );
+function filtersOfClick({ values }: LoggedClick, ruleSet: RuleSet): readonly string[] {
+  const fields = ruleSet.dimensions.map((one) => ('field' in one ? one.field : one.name));
+  const text = (name: string): string => values[fields.indexOf(name)]!;
+  return new Meaning(ruleSet).judge((name) => ({ kind: 'value', text: text(name) })).filters;
 }
 
 function cellsOf(clicks: readonly LoggedClick[], ruleSet: RuleSet): SparseRow[] {

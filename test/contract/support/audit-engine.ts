@@ -24,9 +24,11 @@ export function auditEngine(test: TestLake): Engine {
             });
           }
         }
-        const { received, counted } = again;
-        const duplicate = received.map((n, minute) => n - counted[minute]!);
-        return { cells, flow: { received, counted, duplicate, filtered: received.map(() => 0) } };
+        const { received, counted, duplicate, filteredBy } = again;
+        const filtered = received.map((_, minute) =>
+          Object.values(filteredBy).reduce((sum, counts) => sum + counts[minute]!, 0),
+        );
+        return { cells, flow: { received, counted, duplicate, filtered, filteredBy } };
       } finally {
         for (const object of objects) await object.release();
         for (const { key } of files) await test.lake.remove(key);
