@@ -7,6 +7,8 @@ export interface HourFlow {
   readonly counted: readonly number[];
   readonly duplicate: readonly number[];
   readonly filtered: readonly number[];
+  /** The filtered ones by reason: 60 numbers for each that took out clicks. */
+  readonly filteredBy: Readonly<Record<string, readonly number[]>>;
 }
 
 /** A generation before it is loaded: everything that is known of it but its cells. */

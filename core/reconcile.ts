@@ -31,7 +31,7 @@ export interface HourEvidence {
   /** The generation's cut is nowhere below the cut of what it replaces, nor of the hour. */
   readonly coversBase: boolean;
   /** Of the generation: clicks below its cut. */
-  readonly flow: HourFlow;
+  readonly flow: Omit<HourFlow, 'filteredBy'>;
   /** Of the stream: clicks counted into the hour, below its cut; duplicates also above it. */
   readonly streamCounted: readonly number[];
   readonly streamDuplicate: readonly number[];
@@ -84,11 +84,13 @@ export function minuteBounds(evidence: HourEvidence): MinuteBounds[] {
     const unread = Math.max(0, received - least) + archiveLost;
     const unarchived = Math.max(0, most - received) + streamLost;
     const live = evidence.against === 'live';
+    // Of these, live may have counted some: with a click's memory goes that of its caps.
+    const remembered = flow.duplicate[minute]! + flow.filtered[minute]!;
     return {
       unread: Math.min(streamLostInDiff, unread),
       unarchived: Math.min(archiveLost, unarchived),
-      recounted: live && evidence.memoryLost ? flow.duplicate[minute]! : 0,
-      orphaned: live && streamLostInDiff > 0 ? flow.duplicate[minute]! : 0,
+      recounted: live && evidence.memoryLost ? remembered : 0,
+      orphaned: live && streamLostInDiff > 0 ? remembered : 0,
     };
   });
 }

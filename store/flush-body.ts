@@ -58,6 +58,8 @@ export interface MinuteFates {
   readonly counted: Int32Array;
   readonly duplicate: Int32Array;
   readonly filtered: Int32Array;
+  /** The filtered ones by reason, each with some. */
+  readonly filteredBy: ReadonlyMap<string, Int32Array>;
   readonly late: Int32Array;
 }
 
@@ -76,6 +78,9 @@ export async function writeFlushBody(client: pg.Client, body: FlushBody): Promis
   if (body.cells.rows > 0) await addCells(client, body.cells);
   await addRanges(client, body.ranges);
   if (body.minutes.length > 0) await addMinutes(client, body.minutes);
+  if (body.minutes.some(({ filteredBy }) => filteredBy.size > 0)) {
+    await addFiltered(client, body.minutes);
+  }
   if (body.late.length > 0) await addLate(client, body.late);
   if (body.quarantine.length > 0) await addQuarantine(client, body.quarantine);
   if (body.losses.length > 0) await addLosses(client, body.losses);
@@ -108,13 +113,7 @@ async function addRanges(client: pg.Client, ranges: readonly RangeFates[]): Prom
 }
 
 async function addMinutes(client: pg.Client, minutes: readonly MinuteFates[]): Promise<void> {
-  const flat = (of: (m: MinuteFates) => Int32Array): Buffer => {
-    const all = new Int32Array(minutes.length * 60);
-    minutes.forEach((m, i) => {
-      all.set(of(m), i * 60);
-    });
-    return encodeInt4Array(all);
-  };
+  const flat = (of: (m: MinuteFates) => Int32Array): Buffer => flatMinutes(minutes.map(of));
   await client.query({
     name: 'add_minutes',
     text: `insert into minute_flow as f (hour, slot, counted, duplicate, filtered, late)
@@ -134,6 +133,36 @@ async function addMinutes(client: pg.Client, minutes: readonly MinuteFates[]): P
       flat((m) => m.duplicate),
       flat((m) => m.filtered),
       flat((m) => m.late),
+    ],
+  });
+}
+
+/** Rows of 60 counts, one after the other. */
+function flatMinutes(rows: readonly Int32Array[]): Buffer {
+  const all = new Int32Array(rows.length * 60);
+  rows.forEach((counts, i) => {
+    all.set(counts, i * 60);
+  });
+  return encodeInt4Array(all);
+}
+
+async function addFiltered(client: pg.Client, minutes: readonly MinuteFates[]): Promise<void> {
+  const rows = minutes.flatMap(({ hourMs, slot, filteredBy }) =>
+    [...filteredBy].map(([reason, counts]) => ({ hourMs, slot, reason, counts })),
+  );
+  await client.query({
+    name: 'add_filtered',
+    text: `insert into filtered_flow as f (hour, slot, reason, counts)
+      select t.hour, t.slot, t.reason, ($4::int4[])[(t.i - 1) * 60 + 1 : t.i * 60]
+        from unnest($1::timestamptz[], $2::int4[], $3::text[]) with ordinality
+               as t (hour, slot, reason, i)
+      on conflict (hour, slot, reason) do update
+        set counts = add_minutes(f.counts, excluded.counts)`,
+    values: [
+      encodeTimestamptzArray(Float64Array.from(rows, (r) => r.hourMs)),
+      rows.map((r) => r.slot),
+      rows.map((r) => r.reason),
+      flatMinutes(rows.map((r) => r.counts)),
     ],
   });
 }

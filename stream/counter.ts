@@ -5,6 +5,7 @@ import { TruecountError } from '../core/errors.js';
 import { HOUR_MS, MINUTE_MS } from '../core/time.js';
 import type { HourState } from '../store/hours.js';
 import type { StoredRuleSet } from '../store/rule-sets.js';
+import { capsOf, fieldsOf } from '../core/rules/meaning.js';
 import { CompiledRules, FilterTable } from './compiled-rules.js';
 import { FlushBuffer } from './flush-buffer.js';
 import { HeldClicks } from './held-clicks.js';
@@ -19,6 +20,8 @@ import type { PartitionHour, PartitionState } from './partition-state.js';
 const APPEND_MS_MAX = 253_402_300_799_999;
 /** Text held by the interners above which they are emptied after a flush. */
 const TEXT_BYTES_MAX = 64 * 1024 * 1024;
+/** And by how much more it may be exceeded before one is asked for. */
+const TEXT_BYTES_MORE = 64 * 1024 * 1024;
 
 export interface CounterOptions {
   /** The rule set that an hour without a row is counted by. */
@@ -57,14 +60,14 @@ export class Counter implements RecordSink {
   constructor({ active, pinned, seeds, flushClicksMax }: CounterOptions) {
     this.flushClicksMax = flushClicksMax;
     const sets = [active, ...pinned.filter((set) => set.hash !== active.hash)];
-    const fields = [...new Set(sets.flatMap((s) => s.ruleSet.dimensions.map((d) => d.field)))];
+    const fields = [...new Set(sets.flatMap(({ ruleSet }) => fieldsOf(ruleSet)))];
     for (const { hash, ruleSet } of sets) {
       this.rules.set(hash, new CompiledRules(hash, ruleSet, fields, this.filters));
     }
     this.active = this.rules.get(active.hash)!;
     const width = Math.max(...sets.map((s) => s.ruleSet.dimensions.length));
     this.buffer = new FlushBuffer(width);
-    this.held = new HeldClicks(width);
+    this.held = new HeldClicks(width, Math.max(...sets.map((s) => capsOf(s.ruleSet).length)));
     this.decoder = new ClickDecoder(fields);
     this.view = createClickView(fields.length);
     this.ads = new ByteInterner(seeds);
@@ -91,6 +94,7 @@ export class Counter implements RecordSink {
         if (hour.cut || !this.cutHours.has(hour.hourMs)) continue;
         hour.cut = true;
         hour.ids = null;
+        hour.capped = null;
       }
     }
   }
@@ -158,11 +162,28 @@ export class Counter implements RecordSink {
     this.buffer.clear();
     this.full = false;
     for (const state of states) state.committed();
-    const bytes = [...this.rules.values()].reduce((sum, rules) => sum + rules.bytes, 0);
-    if (this.ads.bytes + this.filters.texts.bytes + bytes <= TEXT_BYTES_MAX) return;
+    if (this.textBytes > TEXT_BYTES_MAX) this.forgetTexts();
+  }
+
+  /** While the memory is rebuilt nothing is buffered that could be flushed: then they just go. */
+  private hasTooManyTexts(): boolean {
+    if (this.textBytes <= TEXT_BYTES_MAX + TEXT_BYTES_MORE) return false;
+    if (!this.buffer.isEmpty) return true;
+    this.forgetTexts();
+    return false;
+  }
+
+  private forgetTexts(): void {
     this.ads.clear();
     this.filters.reset();
     for (const rules of this.rules.values()) rules.reset();
+  }
+
+  /** Bytes of all texts that the integers stand for. */
+  private get textBytes(): number {
+    let bytes = this.ads.bytes + this.filters.texts.bytes;
+    for (const rules of this.rules.values()) bytes += rules.bytes;
+    return bytes;
   }
 
   private hourOf(state: PartitionState, eventMs: number): PartitionHour {
@@ -199,8 +220,13 @@ export class Counter implements RecordSink {
     if (fresh) {
       const seenMs = eventMs < appendMs ? eventMs : appendMs;
       if (seenMs > state.maxEventMs) state.maxEventMs = seenMs;
-      held.minutes[i] = (eventMs - hour.hourMs) / MINUTE_MS;
-      hour.rules.filters(view, held.filters, i * held.width, held.width);
+    }
+    held.minutes[i] = (eventMs - hour.hourMs) / MINUTE_MS;
+    // What only fills the memory of ids needs no judgement, unless caps remember, too.
+    if (fresh || hour.capped !== null) {
+      const { rules } = hour;
+      held.reasons[i] = rules.judge(view, held.filters, i * held.width, held.width);
+      if (hour.capped !== null) held.holdCaps(i, view, ads);
     }
     if (held.full) this.settle(state);
   }
@@ -211,11 +237,12 @@ export class Counter implements RecordSink {
     held.touch();
     for (let i = 0; i < held.count; i++) {
       const fresh = this.isNew(i);
+      const reason = fresh ? held.reasonOf(i) : 0;
       // Below `countFrom` a click was decided before; only the memory needed it.
-      if (held.offsets[i]! >= state.countFrom) this.count(state, i, fresh);
+      if (held.offsets[i]! >= state.countFrom) this.count(state, i, fresh, reason);
     }
     held.clear();
-    this.full = this.buffer.isFull(this.flushClicksMax);
+    this.full = this.buffer.isFull(this.flushClicksMax) || this.hasTooManyTexts();
   }
 
   /** Adds the click's id to the memory of its hour; false if it was there. */
@@ -227,7 +254,7 @@ export class Counter implements RecordSink {
     return ids.add(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
   }
 
-  private count(state: PartitionState, i: number, fresh: boolean): void {
+  private count(state: PartitionState, i: number, fresh: boolean, reason: number): void {
     const { held, buffer } = this;
     const hour = held.hours[i]!;
     const minute = held.minutes[i]!;
@@ -242,6 +269,10 @@ export class Counter implements RecordSink {
       state.fates.late++;
       group.late[minute]!++;
       buffer.late.add(held.offsets[i]!, index, minute, ad, filters, i * width);
+    } else if (reason !== 0) {
+      state.fates.filtered++;
+      group.filteredBy(reason)[minute]!++;
+      buffer.filtered.add(held.offsets[i]!, index, minute, ad, filters, i * width);
     } else {
       state.fates.counted++;
       group.counted[minute]!++;

@@ -4,6 +4,10 @@ import type { PartitionHour, PartitionState } from './partition-state.js';
 /** Beside its ids, an hour costs about this much: its entry, its group, its row of fates. */
 const HOUR_BYTES = 2_048;
 
+function bytesOf({ ids, capped }: PartitionHour): number {
+  return (ids?.bytes ?? 0) + (capped?.bytes ?? 0) + HOUR_BYTES;
+}
+
 /** Ids remembered by all partitions of a worker, and their bytes. */
 export function memoryOf(states: Iterable<PartitionState>): { ids: number; bytes: number } {
   let ids = 0;
@@ -12,7 +16,7 @@ export function memoryOf(states: Iterable<PartitionState>): { ids: number; bytes
     for (const hour of state.hours.values()) {
       if (hour.ids === null) continue;
       ids += hour.ids.size;
-      bytes += hour.ids.bytes + HOUR_BYTES;
+      bytes += bytesOf(hour);
     }
   }
   return { ids, bytes };
@@ -36,7 +40,7 @@ export function giveUpOldestHours(states: Iterable<PartitionState>, bytesMax: nu
   let last = -Infinity;
   for (const { state, hour } of held) {
     if (bytes <= bytesMax && hour.hourMs !== last) break;
-    bytes -= hour.ids!.bytes + HOUR_BYTES;
+    bytes -= bytesOf(hour);
     last = hour.hourMs;
     causes.push(giveUp(state, hour));
   }
@@ -48,6 +52,7 @@ function giveUp(state: PartitionState, hour: PartitionHour): CauseRow {
   const ids = hour.ids?.size ?? 0;
   state.overflowed.add(hour.hourMs);
   hour.ids = null;
+  hour.capped = null;
   const cause: CauseRow = {
     slot,
     hourMs: hour.hourMs,

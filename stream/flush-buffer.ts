@@ -7,13 +7,31 @@ import { FLUSH_HOURS_MAX, FLUSH_QUARANTINE_BYTES_MAX, FLUSH_ROWS_MAX } from './o
 import type { PartitionHour, PartitionState } from './partition-state.js';
 import { PositionLog } from './position-log.js';
 
-/** What is buffered of one (partition, hour). */
-interface Group {
-  readonly state: PartitionState;
-  readonly hour: PartitionHour;
-  readonly counted: Int32Array;
-  readonly duplicate: Int32Array;
-  readonly late: Int32Array;
+/** What is buffered of one (partition, hour): counts per minute. */
+class Group {
+  readonly counted = minutes();
+  readonly duplicate = minutes();
+  readonly late = minutes();
+  /** By index of the reason in the hour's rules; most have none. */
+  readonly filtered = new Map<number, Int32Array>();
+
+  constructor(
+    readonly state: PartitionState,
+    readonly hour: PartitionHour,
+  ) {}
+
+  filteredBy(reason: number): Int32Array {
+    const known = this.filtered.get(reason);
+    if (known !== undefined) return known;
+    const fresh = minutes();
+    this.filtered.set(reason, fresh);
+    return fresh;
+  }
+
+  /** Clicks that are not to be counted after all, since the hour is cut: all but duplicates. */
+  allLate(): Int32Array {
+    return [this.counted, ...this.filtered.values()].reduce(sum, this.late);
+  }
 }
 
 /** Texts of the integers in the buffer. */
@@ -22,7 +40,7 @@ export interface Texts {
   readonly filters: FilterTable;
 }
 
-const NONE = new Int32Array(MINUTES_PER_HOUR);
+const NONE = minutes();
 
 /**
  * Everything since the last commit. Nothing in here is true before the commit: a click counted here
@@ -31,6 +49,7 @@ const NONE = new Int32Array(MINUTES_PER_HOUR);
 export class FlushBuffer {
   readonly cells = new CellBuffer();
   readonly counted: PositionLog;
+  readonly filtered: PositionLog;
   readonly late: PositionLog;
   private quarantined = 0;
   private quarantineBytes = 0;
@@ -38,6 +57,7 @@ export class FlushBuffer {
 
   constructor(private readonly width: number) {
     this.counted = new PositionLog(width);
+    this.filtered = new PositionLog(width);
     this.late = new PositionLog(width);
   }
 
@@ -45,13 +65,7 @@ export class FlushBuffer {
   groupOf(state: PartitionState, hour: PartitionHour): number {
     if (hour.group >= 0) return hour.group;
     hour.group = this.groups.length;
-    this.groups.push({
-      state,
-      hour,
-      counted: new Int32Array(MINUTES_PER_HOUR),
-      duplicate: new Int32Array(MINUTES_PER_HOUR),
-      late: new Int32Array(MINUTES_PER_HOUR),
-    });
+    this.groups.push(new Group(state, hour));
     return hour.group;
   }
 
@@ -78,6 +92,15 @@ export class FlushBuffer {
     );
   }
 
+  /** Nothing is buffered that refers to a text. */
+  get isEmpty(): boolean {
+    return this.clicks === 0;
+  }
+
+  private get clicks(): number {
+    return this.counted.size + this.filtered.size + this.late.size;
+  }
+
   /** Hours of all that is buffered. */
   hours(): number[] {
     return [...new Set(this.groups.map((group) => group.hour.hourMs))];
@@ -92,7 +115,7 @@ export class FlushBuffer {
   /** True once one of the bounds of a flush is reached (I13). */
   isFull(recordsMax: number): boolean {
     return (
-      this.counted.size + this.late.size + this.quarantined >= recordsMax ||
+      this.clicks + this.quarantined >= recordsMax ||
       this.cells.rows >= FLUSH_ROWS_MAX ||
       this.groups.length >= FLUSH_HOURS_MAX ||
       this.quarantineBytes >= FLUSH_QUARANTINE_BYTES_MAX
@@ -103,6 +126,7 @@ export class FlushBuffer {
   clear(): void {
     this.cells.clear();
     this.counted.clear();
+    this.filtered.clear();
     this.late.clear();
     this.quarantined = 0;
     this.quarantineBytes = 0;
@@ -130,21 +154,19 @@ export class FlushBuffer {
       losses: [...states].flatMap((state) => state.losses),
       causes: [...states].flatMap((state) => state.causes),
       ranges: [...states].map((state) => this.range(state, turned)),
-      minutes: this.groups.flatMap((g, i) => {
-        if (!live[i]) return [];
-        const { hour, duplicate } = g;
-        const counted = turned[i] ? NONE : g.counted;
-        const late = turned[i] ? sum(g.late, g.counted) : g.late;
-        const row = { hourMs: hour.hourMs, slot: g.state.slot };
-        return [{ ...row, counted, duplicate, late, filtered: NONE }];
-      }),
+      minutes: this.groups.flatMap((g, i) => (live[i] ? [minutesOf(g, turned[i]!)] : [])),
     };
   }
 
   private range(state: PartitionState, turned: readonly boolean[]): FlushBody['ranges'][number] {
-    let turnedLate = 0;
+    let { counted, filtered, late } = state.fates;
     this.groups.forEach((g, i) => {
-      if (turned[i] && g.state === state) for (const n of g.counted) turnedLate += n;
+      if (!turned[i] || g.state !== state) return;
+      const ofCounted = total(g.counted);
+      const ofFiltered = [...g.filtered.values()].reduce((n, one) => n + total(one), 0);
+      counted -= ofCounted;
+      filtered -= ofFiltered;
+      late += ofCounted + ofFiltered;
     });
     return {
       slot: state.slot,
@@ -152,9 +174,7 @@ export class FlushBuffer {
       fromOffset: state.committedOffset,
       toOffset: state.position,
       ...state.fates,
-      counted: state.fates.counted - turnedLate,
-      late: state.fates.late + turnedLate,
-      filtered: 0,
+      ...{ counted, filtered, late },
     };
   }
 
@@ -221,11 +241,36 @@ export class FlushBuffer {
       }
     };
     collect(this.late, (index) => live[index]!);
-    if (turned.some(Boolean)) collect(this.counted, (index) => live[index]! && turned[index]!);
+    if (!turned.some(Boolean)) return rows;
+    const isTurned = (index: number): boolean => live[index]! && turned[index]!;
+    collect(this.counted, isTurned);
+    collect(this.filtered, isTurned);
     return rows;
   }
 }
 
+/** What became of a group's clicks, per minute; `turned`: its hour was found cut. */
+function minutesOf(group: Group, turned: boolean): FlushBody['minutes'][number] {
+  const { hour, state, counted, duplicate, late, filtered } = group;
+  const at = { hourMs: hour.hourMs, slot: state.slot, duplicate };
+  if (turned) {
+    return { ...at, counted: NONE, filtered: NONE, filteredBy: new Map(), late: group.allLate() };
+  }
+  const { reasons } = hour.rules;
+  return {
+    ...{ ...at, counted, late, filtered: [...filtered.values()].reduce(sum, NONE) },
+    filteredBy: new Map([...filtered].map(([reason, counts]) => [reasons[reason]!, counts])),
+  };
+}
+
+function minutes(): Int32Array {
+  return new Int32Array(MINUTES_PER_HOUR);
+}
+
 function sum(a: Int32Array, b: Int32Array): Int32Array {
   return a.map((value, i) => value + b[i]!);
+}
+
+function total(counts: Int32Array): number {
+  return counts.reduce((n, count) => n + count, 0);
 }

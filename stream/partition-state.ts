@@ -1,5 +1,6 @@
 import type { Assignment } from '../store/progress.js';
 import type { CauseRow, LossRow, QuarantineRow } from '../store/flush-body.js';
+import { CapCounts } from './cap-counts.js';
 import type { CompiledRules } from './compiled-rules.js';
 import { IdSet } from './id-set.js';
 import type { TopicPartition } from './log-source.js';
@@ -15,6 +16,8 @@ export interface PartitionHour {
   readonly firstOffset: number;
   cut: boolean;
   ids: IdSet | null;
+  /** How many clicks its caps have seen; null where it has none, or with `ids`. */
+  capped: CapCounts | null;
   /** Index of its group in the flush buffer, -1 while nothing is buffered. */
   group: number;
 }
@@ -23,6 +26,7 @@ export interface PartitionHour {
 export interface FateCounts {
   counted: number;
   duplicate: number;
+  filtered: number;
   late: number;
   quarantined: number;
   lost: number;
@@ -30,7 +34,10 @@ export interface FateCounts {
 }
 
 function noFates(): FateCounts {
-  return { counted: 0, duplicate: 0, late: 0, quarantined: 0, lost: 0, control: 0 };
+  return {
+    ...{ counted: 0, duplicate: 0, filtered: 0, late: 0 },
+    ...{ quarantined: 0, lost: 0, control: 0 },
+  };
 }
 
 /** What the worker believes about one partition it owns. Thrown away whenever a flush is refused. */
@@ -78,12 +85,14 @@ export class PartitionState {
   }
 
   addHour(hourMs: number, rules: CompiledRules, cut: boolean): PartitionHour {
+    const remembers = !cut && !this.overflowed.has(hourMs);
     const hour: PartitionHour = {
       hourMs,
       rules,
       firstOffset: this.position,
       cut,
-      ids: cut || this.overflowed.has(hourMs) ? null : new IdSet(),
+      ids: remembers ? new IdSet() : null,
+      capped: remembers && rules.caps.length > 0 ? new CapCounts() : null,
       group: -1,
     };
     this.hours.set(hourMs, hour);

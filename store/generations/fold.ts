@@ -30,13 +30,18 @@ export class RowFold {
   /** @throws TruecountError validation_failed where the flow does not add up (I3) */
   constructor(private readonly draft: GenerationDraft) {
     this.prefixes = draft.ruleSet.dimensions.map(({ name }) => `${name}:`);
-    const { received, counted, duplicate, filtered } = draft.flow;
-    for (const fate of FATES) {
-      const numbers = draft.flow[fate];
-      if (numbers.length !== MINUTES_PER_HOUR || !numbers.every((n) => isCount(n))) {
-        throw this.failed(`its flow has no ${String(MINUTES_PER_HOUR)} counts of ${fate} clicks`);
-      }
+    const { received, counted, duplicate, filtered, filteredBy } = draft.flow;
+    for (const fate of FATES) this.checkCounts(`${fate} clicks`, draft.flow[fate]);
+    for (const [reason, counts] of Object.entries(filteredBy)) {
+      this.checkCounts(`clicks filtered by ${reason}`, counts);
     }
+    filtered.forEach((n, minute) => {
+      const reasons = Object.values(filteredBy).reduce((sum, of) => sum + of[minute]!, 0);
+      if (n === reasons) return;
+      throw this.failed(
+        `minute ${String(minute)}: ${String(n)} filtered, but its reasons come to ${String(reasons)}`,
+      );
+    });
     received.forEach((n, minute) => {
       const fates = counted[minute]! + duplicate[minute]! + filtered[minute]!;
       if (n !== fates) {
@@ -46,6 +51,11 @@ export class RowFold {
         );
       }
     });
+  }
+
+  private checkCounts(what: string, counts: readonly number[]): void {
+    if (counts.length === MINUTES_PER_HOUR && counts.every((n) => isCount(n))) return;
+    throw this.failed(`its flow has no ${String(MINUTES_PER_HOUR)} counts of ${what}`);
   }
 
   /** @throws TruecountError validation_failed, naming the row */

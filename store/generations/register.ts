@@ -59,6 +59,12 @@ export async function register(
   );
   if (rowCount === 0) return false;
   await insertCut(client, id, draft);
+  for (const [reason, counts] of Object.entries(flow.filteredBy)) {
+    await client.query(
+      'insert into generation_filtered (generation, reason, counts) values ($1, $2, $3)',
+      [id, reason, counts],
+    );
+  }
   await client.query(
     'insert into generation_files (generation, file) select $1, unnest($2::bigint[])',
     [id, draft.fileIds],

@@ -60,7 +60,7 @@ export function draftOf(of: DraftOf): GenerationDraft {
   return {
     inputs: { hourMs: of.hourMs, ruleSet: hashRuleSet(of.ruleSet), cut: of.cut ?? [] },
     ruleSet: of.ruleSet,
-    flow: { received, counted, duplicate, filtered },
+    flow: { received, counted, duplicate, filtered, filteredBy: {} },
     fileIds: of.fileIds ?? [],
     builtBy: 'test',
   };
