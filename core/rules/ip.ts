@@ -19,12 +19,21 @@ const V4_BITS = 32;
  */
 export function parseAddress(text: string): Address | null {
   const v4 = text.slice(text.lastIndexOf(':') + 1);
-  if (v4.includes('.') && !isPlainV4(v4)) return null;
+  const dotted = v4.includes('.');
+  if (dotted && !isPlainV4(v4)) return null;
   if (v4 === text) {
-    return v4.includes('.') ? V4_BASE + numberOf(ipaddr.IPv4.parse(text).toByteArray()) : null;
+    return dotted ? V4_BASE + numberOf(ipaddr.IPv4.parse(text).toByteArray()) : null;
   }
-  if (text.includes('%') || !ipaddr.IPv6.isValid(text)) return null;
-  return numberOf(ipaddr.IPv6.parse(text).toByteArray());
+  // The library takes ::1.2.3.4, which is ::102:304, for ::ffff:1.2.3.4.
+  const v6 = dotted ? text.slice(0, -v4.length) + inGroups(v4) : text;
+  if (v6.includes('%') || !ipaddr.IPv6.isValid(v6)) return null;
+  return numberOf(ipaddr.IPv6.parse(v6).toByteArray());
+}
+
+/** `1.2.3.4` as the last groups of an IPv6 address, `102:304`. */
+function inGroups(v4: string): string {
+  const [a, b, c, d] = ipaddr.IPv4.parse(v4).toByteArray() as [number, number, number, number];
+  return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
 }
 
 function isPlainV4(text: string): boolean {
