@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MINUTES_PER_HOUR } from '../../core/time.js';
+import { parseRuleSet } from '../../core/rules/parse.js';
 import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
 import { openTestLake } from '../support/lake-files.js';
 import type { TestLake } from '../support/lake-files.js';
@@ -30,7 +31,7 @@ function questionOf(of: Case): Question {
   const log = makeLog(of.log);
   const all = log.map(({ topic, partition }) => ({ topic, partition, nextOffset: 2 ** 53 - 1 }));
   const cut = of.cut ?? [...new Map(all.map((at) => [JSON.stringify(at), at])).values()];
-  return { log, hourMs: HOUR, ruleSet: of.ruleSet ?? DEFAULT_RULE_SET, cut };
+  return { log, hourMs: HOUR, ruleSet: parseRuleSet(of.ruleSet ?? DEFAULT_RULE_SET), cut };
 }
 
 function expectBooks({ cells, flow }: Answer): void {
@@ -40,9 +41,27 @@ function expectBooks({ cells, flow }: Answer): void {
     if (filter === '') totals[Number(minute)]! += count;
   }
   expect(totals).toEqual(flow.counted);
-  const { received, counted, duplicate, filtered } = flow;
+  const { received, counted, duplicate, filtered, filteredBy } = flow;
   const sums = counted.map((n, minute) => n + duplicate[minute]! + filtered[minute]!);
   expect(received).toEqual(sums);
+  const reasons = Object.values(filteredBy);
+  expect(filtered).toEqual(filtered.map((_, at) => reasons.reduce((n, by) => n + by[at]!, 0)));
+}
+
+/** What a case says in so many numbers, of the answer of the reference. */
+function expectLiterals(of: Case, { cells, flow }: Answer): void {
+  for (const [cell, count] of Object.entries(of.cells)) {
+    expect(cells.get(cell.replaceAll('|', '\t')) ?? 0, cell).toBe(count);
+  }
+  if (of.only === true) expect(cells.size).toBe(Object.keys(of.cells).length);
+  if (of.duplicate !== undefined) expect(flow.duplicate).toEqual(minutes(of.duplicate));
+  const reasons = Object.entries(of.filteredBy ?? {});
+  const filteredBy = Object.fromEntries(reasons.map(([reason, by]) => [reason, minutes(by)]));
+  expect(flow.filteredBy).toEqual(filteredBy);
+}
+
+function minutes(counts: Readonly<Record<number, number>>): readonly number[] {
+  return Array.from({ length: MINUTES_PER_HOUR }, (_, minute) => counts[minute] ?? 0);
 }
 
 function expectSame(answer: Answer, wanted: Answer, engine: string): void {
@@ -57,10 +76,7 @@ describe('every engine', () => {
   test.each(CASES)('$name', async (of) => {
     const question = questionOf(of);
     const wanted = await coreEngine.count(question);
-    for (const [cell, count] of Object.entries(of.cells)) {
-      expect(wanted.cells.get(cell.replaceAll('|', '\t')) ?? 0, cell).toBe(count);
-    }
-    if (of.only === true) expect(wanted.cells.size).toBe(Object.keys(of.cells).length);
+    expectLiterals(of, wanted);
     for (const engine of engines) {
       if (of.acrossPartitions === true && engine === streamEngine) continue;
       expectSame(await engine.count(question), wanted, engine.name);

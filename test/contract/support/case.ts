@@ -1,5 +1,5 @@
 import type { Cut } from '../../../core/cut.js';
-import type { Dimension, RuleSet } from '../../../core/rules/rule-set.js';
+import type { Dimension, Filter, RuleSet } from '../../../core/rules/rule-set.js';
 import { HOUR, TOPIC } from './log.js';
 import type { LogEntry } from './log.js';
 
@@ -15,6 +15,10 @@ export interface Case {
   /** Cells that have to be there, as `filter|ad_id|minute` → count; with `only`, no others. */
   readonly cells: Readonly<Record<string, number>>;
   readonly only?: true;
+  /** All duplicates: minute → count. */
+  readonly duplicate?: Readonly<Record<number, number>>;
+  /** All clicks that filters take out: reason → minute → count. */
+  readonly filteredBy?: Readonly<Record<string, Readonly<Record<number, number>>>>;
 }
 
 let ids = 0;
@@ -27,6 +31,16 @@ export function click(fields: Readonly<Record<string, unknown>> = {}): LogEntry 
 export const at = (partition: number, entry: LogEntry): LogEntry => ({ ...entry, partition });
 export const text = (value: string): LogEntry => ({ value });
 export const rules = (...dimensions: readonly Dimension[]): RuleSet => ({ version: 1, dimensions });
+/** A rule set that may have anything; without a dimension if none is given. */
+export const ruled = (parts: Omit<Partial<RuleSet>, 'version'>): RuleSet => ({
+  version: 1,
+  dimensions: [],
+  ...parts,
+});
+export const filters = (...all: readonly Filter[]): RuleSet => ruled({ filters: all });
+/** A click per text of a field. */
+export const clicksOf = (field: string, ...texts: readonly unknown[]): readonly LogEntry[] =>
+  texts.map((one) => click({ [field]: one }));
 export const country = (map?: Record<string, string>): RuleSet =>
   rules({ name: 'country', field: 'country', ...(map === undefined ? {} : { map }) });
 export const cutAt = (...offsets: readonly number[]): Cut =>

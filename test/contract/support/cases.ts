@@ -1,6 +1,11 @@
 import { MINUTE, SAME, at, click, cutAt, long, text } from './case.js';
 import type { Case } from './case.js';
+import { CAP_CASES } from './cap-cases.js';
+import { CROSS_SCORE_CASES } from './cross-score-cases.js';
+import { FILTER_CASES } from './filter-cases.js';
 import { HOUR, TOPIC } from './log.js';
+import { LOOKUP_CASES } from './lookup-cases.js';
+import { NORMALISE_CASES } from './normalise-cases.js';
 import { FIELD_CASES, VALUE_CASES } from './value-cases.js';
 
 const WHAT_IS_A_CLICK: readonly Case[] = [
@@ -278,4 +283,9 @@ export const CASES: readonly Case[] = [
   ...CUTS,
   ...VALUE_CASES,
   ...FIELD_CASES,
+  ...NORMALISE_CASES,
+  ...LOOKUP_CASES,
+  ...FILTER_CASES,
+  ...CAP_CASES,
+  ...CROSS_SCORE_CASES,
 ];

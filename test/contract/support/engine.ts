@@ -5,8 +5,8 @@ import { CellsChecksum } from '../../../core/generation.js';
 import { partitionKey } from '../../../core/position.js';
 import type { RuleSet } from '../../../core/rules/rule-set.js';
 import { hourOf, minuteOfHour, MINUTES_PER_HOUR } from '../../../core/time.js';
-import { addFlows, emptyFlow } from '../../../batch/flow.js';
-import type { Flow } from '../../../batch/task.js';
+import { Books } from './books.js';
+import type { Flow } from './books.js';
 import { inLogOrder } from './log.js';
 
 /** What is to be counted: one hour of a log below a cut. */
@@ -31,12 +31,6 @@ export interface Engine {
 
 export function cellName(filter: string, adId: string, minute: number): string {
   return `${filter}\t${adId}\t${String(minute)}`;
-}
-
-/** `count`, by fate and minute. */
-export function countFate(flow: Flow, fate: keyof Flow, minute: number, count = 1): void {
-  const counts = flow[fate] as number[];
-  counts[minute] = counts[minute]! + count;
 }
 
 /** The checksum of an answer's cells: made from rows in the canonical order, as for a generation. */
@@ -64,19 +58,19 @@ export const coreEngine: Engine = {
     const partitions = new Map(cut.map((entry) => [partitionKey(entry), entry.nextOffset]));
     const cuts = new Map([[hourMs, partitions]]);
     const { cells, fates } = countClicks(records, ruleSet, { cuts });
-    const flow = emptyFlow();
+    const books = new Books();
     for (const fate of fates) {
-      if (fate.kind !== 'counted' && fate.kind !== 'duplicate') continue;
+      if (fate.kind === 'quarantined' || fate.kind === 'late') continue;
       if (hourOf(fate.click.eventMs) !== hourMs) continue;
       const minute = minuteOfHour(fate.click.eventMs);
-      countFate(flow, 'received', minute);
-      countFate(flow, fate.kind, minute);
+      if (fate.kind === 'filtered') books.filtered(fate.reason, minute);
+      else books.add(fate.kind, minute);
     }
     const ofHour = [...cells.values()].filter((cell) => hourOf(cell.minuteMs) === hourMs);
     const named = ofHour.map(
       ({ filter, adId, minuteMs, count }) =>
         [cellName(filter, adId, minuteOfHour(minuteMs)), count] as const,
     );
-    return { cells: new Map(named), flow: addFlows([flow]) };
+    return { cells: new Map(named), flow: books.flow };
   },
 };

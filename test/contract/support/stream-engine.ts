@@ -6,9 +6,8 @@ import { MINUTES_PER_HOUR } from '../../../core/time.js';
 import type { FlushBody } from '../../../store/flush-body.js';
 import { Counter } from '../../../stream/counter.js';
 import { PartitionState } from '../../../stream/partition-state.js';
-import { emptyFlow } from '../../../batch/flow.js';
-import type { Flow } from '../../../batch/task.js';
-import { cellName, countFate } from './engine.js';
+import { Books } from './books.js';
+import { cellName } from './engine.js';
 import type { Engine } from './engine.js';
 import { byPartition } from './log.js';
 
@@ -52,7 +51,7 @@ export const streamEngine: Engine = {
           new Set(),
         ),
     );
-    const sums: Sums = { cells: new Map(), flow: emptyFlow() };
+    const sums: Sums = { cells: new Map(), books: new Books() };
     const flush = (): void => {
       const all = new Set(states);
       addBody(sums, counter.buffer.body(all, counter.cutHours, counter.texts), hourMs);
@@ -75,16 +74,20 @@ export const streamEngine: Engine = {
     await read(isBelow);
     counter.learn([{ hourMs, cut: true, pin: hash }], states);
     await read((record) => !isBelow(record));
-    return sums;
+    return { cells: sums.cells, flow: sums.books.flow };
   },
 };
 
 interface Sums {
   readonly cells: Map<string, number>;
-  readonly flow: Flow;
+  readonly books: Books;
 }
 
-function addBody({ cells, flow }: Sums, { cells: rows, minutes }: FlushBody, hourMs: number): void {
+function addBody(
+  { cells, books }: Sums,
+  { cells: rows, minutes }: FlushBody,
+  hourMs: number,
+): void {
   const text = (of: typeof rows.ads, row: number): string =>
     Buffer.from(of.bytes.subarray(of.starts[row], of.ends[row])).toString('utf8');
   for (let row = 0; row < rows.rows; row++) {
@@ -96,11 +99,13 @@ function addBody({ cells, flow }: Sums, { cells: rows, minutes }: FlushBody, hou
       cells.set(cell, (cells.get(cell) ?? 0) + count);
     }
   }
-  for (const { counted, duplicate } of minutes.filter((m) => m.hourMs === hourMs)) {
+  for (const { counted, duplicate, filteredBy } of minutes.filter((m) => m.hourMs === hourMs)) {
     for (let minute = 0; minute < MINUTES_PER_HOUR; minute++) {
-      countFate(flow, 'received', minute, counted[minute]! + duplicate[minute]!);
-      countFate(flow, 'counted', minute, counted[minute]);
-      countFate(flow, 'duplicate', minute, duplicate[minute]);
+      books.add('counted', minute, counted[minute]);
+      books.add('duplicate', minute, duplicate[minute]);
+      for (const [reason, counts] of Object.entries(filteredBy)) {
+        books.filtered(reason, minute, counts[minute]);
+      }
     }
   }
 }
