@@ -32,6 +32,8 @@ export interface Flow {
   readonly counted: readonly number[];
   readonly duplicate: readonly number[];
   readonly filtered: readonly number[];
+  /** By reason: 60 numbers each, which add up to `filtered`; a reason without a click is absent. */
+  readonly filteredBy: Readonly<Record<string, readonly number[]>>;
 }
 
 /** A file of cells in the lake's scratch, sorted by filter, ad_id (bytewise), minute. */

@@ -91,11 +91,12 @@ export class DuckSession {
   }
 
   /** Appends rows to a table, column by column in its order. */
-  async append(table: string, rows: Iterable<readonly (string | bigint)[]>): Promise<void> {
+  async append(table: string, rows: Iterable<readonly (string | bigint | null)[]>): Promise<void> {
     const appender = await this.connection.createAppender(table);
     for (const row of rows) {
       for (const value of row) {
-        if (typeof value === 'string') appender.appendVarchar(value);
+        if (value === null) appender.appendNull();
+        else if (typeof value === 'string') appender.appendVarchar(value);
         else appender.appendUBigInt(value);
       }
       appender.endRow();

@@ -14,29 +14,39 @@ export function textsOf(chunk: DuckDBDataChunk, column: number): (row: number) =
   return (row) => Buffer.from(vector.getItem(row)!.bytes).toString('utf8');
 }
 
+/** A table and the names of its columns, all of them texts. */
+export interface TextTable {
+  readonly table: string;
+  readonly columns: readonly string[];
+}
+
 /**
- * Maps texts by a function of JavaScript: for each value of `source` (a table with the one column
- * `raw`, without nulls) a row (raw, filter) in the new table `target`.
+ * Maps texts by a function of JavaScript: for each row of `source`, which has no nulls, a row in the
+ * new table `target`, with the columns of both. `of` gets the texts of the source's columns and
+ * gives those of the target's; null: no row.
  */
 export async function mapTexts(
   session: DuckSession,
-  source: string,
-  target: string,
-  toFilter: (text: string) => string | null,
+  source: TextTable,
+  target: TextTable,
+  of: (texts: readonly string[]) => readonly (string | null)[] | null,
 ): Promise<void> {
-  await session.run(`create temp table ${target} (raw varchar, filter varchar)`);
-  const rows = await session.number(`select count(*) from ${source}`);
+  const columns = [...source.columns, ...target.columns].map((name) => `${name} varchar`);
+  await session.run(`create temp table ${target.table} (${columns.join(', ')})`);
+  const encoded = source.columns.map((name) => `encode(${name})`).join(', ');
+  const rows = await session.number(`select count(*) from ${source.table}`);
   for (let from = 0; from < rows; from += PAGE_ROWS) {
-    const page: string[][] = [];
+    const page: (string | null)[][] = [];
     const where = `rowid >= ${String(from)} and rowid < ${String(from + PAGE_ROWS)}`;
-    for await (const chunk of session.chunks(`select encode(raw) from ${source} where ${where}`)) {
-      const text = textsOf(chunk, 0);
+    const sql = `select ${encoded} from ${source.table} where ${where}`;
+    for await (const chunk of session.chunks(sql)) {
+      const read = source.columns.map((_, column) => textsOf(chunk, column));
       for (let row = 0; row < chunk.rowCount; row++) {
-        const raw = text(row);
-        const filter = toFilter(raw);
-        if (filter !== null) page.push([raw, filter]);
+        const texts = read.map((text) => text(row));
+        const mapped = of(texts);
+        if (mapped !== null) page.push([...texts, ...mapped]);
       }
     }
-    await session.append(target, page);
+    await session.append(target.table, page);
   }
 }
