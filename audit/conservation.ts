@@ -66,6 +66,28 @@ const FLOW_CELLS: SqlCheck = {
              where looked.live <> looked.flow and m.live is distinct from m.flow)`,
 };
 
+const FLOW_REASONS: SqlCheck = {
+  invariant: 'I3',
+  name: 'flow_reasons',
+  holds: 'the filtered clicks of a minute are those of all reasons for which it filtered',
+  unit: 'hours of partitions',
+  sql: `
+    reasons as (select hour, slot, ${perMinute((i) => `sum(counts[${i}])::bigint`)} as counts,
+                       bool_or(cardinality(counts) <> 60 or array_position(counts, null) is not null
+                               or 0 > any (counts)) as odd
+                  from filtered_flow, asked where hour >= lo and hour < hi
+                 group by hour, slot),
+    flow as (select hour, slot, filtered::bigint[] as counts
+               from minute_flow, asked where hour >= lo and hour < hi),
+    looked as (select hour, slot, coalesce(f.counts, ${ZEROS}) as flow,
+                      coalesce(r.counts, ${ZEROS}) as by_reason, coalesce(odd, false) as odd
+                 from flow f full join reasons r using (hour, slot)),
+    bad as (select hour, m.i - 1 as minute, topic, partition, m.flow as filtered, m.by_reason
+              from looked left join place using (slot),
+                   unnest(flow, by_reason) with ordinality as m (flow, by_reason, i)
+             where m.flow is distinct from m.by_reason or odd and m.i = 1)`,
+};
+
 const FLOW_LATE: SqlCheck = {
   invariant: 'I3',
   name: 'flow_late',
@@ -109,5 +131,6 @@ export const CONSERVATION_CHECKS: readonly SqlCheck[] = [
   }),
   FLOW_SUMS,
   FLOW_CELLS,
+  FLOW_REASONS,
   FLOW_LATE,
 ];

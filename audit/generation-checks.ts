@@ -16,6 +16,26 @@ const FLOW: SqlCheck = {
                 or least(received[i], counted[i], duplicate[i], filtered[i]) < 0)`,
 };
 
+const REASONS: SqlCheck = {
+  invariant: 'I3',
+  name: 'generation_reasons',
+  holds: 'the filtered clicks of a minute are those of all reasons for which it filtered',
+  unit: 'generations',
+  sql: `
+    reasons as (select f.generation as id, ${perMinute((i) => `sum(f.counts[${i}])::bigint`)} as counts,
+                       bool_or(cardinality(f.counts) <> 60 or array_position(f.counts, null) is not null
+                               or 0 > any (f.counts)) as odd
+                  from judged g join generation_filtered f on f.generation = g.id
+                 group by f.generation),
+    looked as (select id, hour, g.filtered, coalesce(r.counts, ${zeros()}) as counts,
+                      coalesce(odd, false) as odd
+                 from judged g left join reasons r using (id)),
+    bad as (select id as generation, hour, i - 1 as minute, filtered[i] as filtered,
+                   counts[i] as by_reason
+              from looked, generate_series(1, 60) as i
+             where filtered[i] is distinct from counts[i] or odd and i = 1)`,
+};
+
 /** A generation holds what the archive received below its cut: all of it where the cut covers all. */
 const RECEIVED: SqlCheck = {
   invariant: 'I3',
@@ -240,6 +260,7 @@ function zeros(type = 'bigint'): string {
 /** What Postgres alone can say of generations and of the diffs between them and the live cells. */
 export const GENERATION_CHECKS: readonly SqlCheck[] = [
   FLOW,
+  REASONS,
   RECEIVED,
   TOTALS,
   DIMENSIONS,

@@ -18,7 +18,11 @@ export interface StoredGeneration {
   readonly rows: number;
   readonly cells: number;
   /** Per event minute, 60 each. */
-  readonly flow: Readonly<Record<'received' | 'counted' | 'duplicate', readonly number[]>>;
+  readonly flow: Readonly<
+    Record<'received' | 'counted' | 'duplicate' | 'filtered', readonly number[]>
+  >;
+  /** By reason, 60 each. */
+  readonly filteredBy: Readonly<Record<string, readonly number[]>>;
 }
 
 interface Row extends Record<'id' | 'rule_set' | 'inputs_hash' | 'checksum', string> {
@@ -28,6 +32,8 @@ interface Row extends Record<'id' | 'rule_set' | 'inputs_hash' | 'checksum', str
   received: string[];
   counted: string[];
   duplicate: string[];
+  filtered: string[];
+  filtered_by: Record<string, number[]>;
   cut: { topic: string; partition: number; nextOffset: number }[];
 }
 
@@ -40,7 +46,9 @@ export async function readGenerations(
     `select g.*, (select coalesce(json_agg(json_build_object('topic', s.topic,
                            'partition', s.partition, 'nextOffset', c.next_offset)), '[]')
                     from generation_cuts c join stream_progress s using (slot)
-                   where c.generation = g.id) as cut
+                   where c.generation = g.id) as cut,
+            (select coalesce(json_object_agg(reason, counts), '{}')
+               from generation_filtered f where f.generation = g.id) as filtered_by
        from (${JUDGED}) g order by g.hour, g.id`,
     [...scopeParameters(scope)],
   );
@@ -57,7 +65,9 @@ export async function readGenerations(
       received: row.received.map(Number),
       counted: row.counted.map(Number),
       duplicate: row.duplicate.map(Number),
+      filtered: row.filtered.map(Number),
     },
+    filteredBy: row.filtered_by,
   }));
 }
 

@@ -91,6 +91,8 @@ const HOUR_ROWS: SqlCheck = {
               where hour >= lo and hour < hi
              union select hour, 'late_clicks' from late_clicks, asked where hour >= lo and hour < hi
              union select hour, 'minute_flow' from minute_flow, asked
+              where hour >= lo and hour < hi
+             union select hour, 'filtered_flow' from filtered_flow, asked
               where hour >= lo and hour < hi),
     looked as (select distinct hour from used),
     bad as (select hour, found_in, 'no row in hours' as problem

@@ -234,11 +234,8 @@ async function compare(
   again: Recomputed,
   findings: Findings,
 ): Promise<void> {
-  const { received, counted } = generation.flow;
-  const sameFlow = (a: readonly number[], b: readonly number[]): boolean =>
-    a.length === b.length && a.every((n, i) => n === b[i]);
-  if (!sameFlow(received, again.received) || !sameFlow(counted, again.counted)) {
-    findings.add(() => ({ ...named(generation), problem: 'its flow by minute is another' }));
+  for (const problem of flowProblems(generation, again)) {
+    findings.add(() => ({ ...named(generation), problem }));
   }
   if (again.checksum === generation.checksum) return;
   findings.add(() => ({
@@ -247,6 +244,23 @@ async function compare(
     again: again.checksum,
   }));
   await compareCells(client, generation, again, findings);
+}
+
+function* flowProblems(
+  { flow, filteredBy }: StoredGeneration,
+  again: Recomputed,
+): Generator<string> {
+  const same = (a: readonly number[] = [], b: readonly number[] = []): boolean =>
+    a.length === b.length && a.every((n, i) => n === b[i]);
+  const fates = ['received', 'counted', 'duplicate'] as const;
+  if (!fates.every((fate) => same(flow[fate], again[fate]))) {
+    yield 'its flow by minute is another';
+  }
+  const reasons = new Set([...Object.keys(filteredBy), ...Object.keys(again.filteredBy)]);
+  for (const reason of reasons) {
+    if (same(filteredBy[reason], again.filteredBy[reason])) continue;
+    yield `what it filtered as ${reason} by minute is another`;
+  }
 }
 
 /** Which cells differ, both ways. */

@@ -4,14 +4,13 @@ import { cellKey } from '../core/count.js';
 import { formatTime, type TimeRange } from '../core/range.js';
 import { MINUTE_MS, hourOf } from '../core/time.js';
 import { rowsOf } from './cursor.js';
+import { excuse } from './excuse.js';
+import { compareFiltered } from './filtered-audit.js';
 import type { PartitionLog, ReadLog } from './log-reader.js';
 import { PartitionReplay } from './replay.js';
-import type { AuditedHour, AuditedPartition, Snapshot } from './snapshot.js';
+import type { AuditedPartition, Snapshot } from './snapshot.js';
 import { exactNumber, rangeParameters } from './sql-check.js';
 import type { LogTally } from './tally.js';
-
-/** Causes that let clicks be counted twice, never be missed. */
-const COUNTS_TOO_HIGH: readonly string[] = ['dedupe_overflow', 'rebuild_loss'];
 
 export interface AuditedRange {
   readonly client: pg.ClientBase;
@@ -22,7 +21,8 @@ export interface AuditedRange {
 
 /**
  * Reads one partition up to its position in the snapshot and compares it. Holds the ids and cells of
- * this partition's clicks within the range in memory, and gives them back at the end.
+ * this partition's clicks within the range in memory, and what the caps of the rule sets count, and
+ * gives them back at the end.
  */
 export async function auditPartition(
   world: AuditedRange,
@@ -52,6 +52,7 @@ export async function auditPartition(
   await replay.finish();
   if (gone === 0) await compareReceived(world, partition, tally.records - before);
   await compareCells(world, partition, replay, isSilent);
+  await compareFiltered(world, partition, replay.filtered, isSilent);
 }
 
 async function openLog(
@@ -200,8 +201,7 @@ function noteDifference(
   hourMs: number,
   { adId, minuteMs, filter, live, log }: Difference,
 ): void {
-  const hour = snapshot.hours.get(hourMs);
-  const cause = excuse(hour, slot, live > log);
+  const cause = excuse(snapshot, hourMs, slot, live > log);
   const example = (): Record<string, unknown> => ({
     minute: formatTime(minuteMs),
     ad_id: adId,
@@ -211,14 +211,8 @@ function noteDifference(
     live,
     log,
     ...(cause === null ? {} : { cause }),
-    ...(hour === undefined ? { problem: 'the hour has no row' } : {}),
+    ...(!snapshot.hours.has(hourMs) ? { problem: 'the hour has no row' } : {}),
   });
   if (cause === null) tally.cells.add(example);
   else tally.excused.add(example);
-}
-
-/** The named cause of a difference, if the hour has one that allows it. */
-function excuse(hour: AuditedHour | undefined, slot: number, tooHigh: boolean): string | null {
-  const causes = hour?.causes.get(slot) ?? [];
-  return causes.find((cause) => tooHigh || !COUNTS_TOO_HIGH.includes(cause)) ?? null;
 }

@@ -2,9 +2,10 @@ import type pg from 'pg';
 import { ReferenceCount, cellKey, type Cell, type Fate, type LogRecord } from '../core/count.js';
 import { parseClick } from '../core/click/parse.js';
 import { formatTime, type TimeRange } from '../core/range.js';
-import { fieldsOf, filtersOf, type RuleSet } from '../core/rules/rule-set.js';
+import type { RuleSet } from '../core/rules/rule-set.js';
 import { hourOf, minuteOf, minuteOfHour } from '../core/time.js';
 import { RowsByOffset, rowsOf } from './cursor.js';
+import { FilteredClicks } from './filtered-audit.js';
 import type { Example } from './report.js';
 import type { AuditedPartition, Snapshot } from './snapshot.js';
 import { rangeParameters } from './sql-check.js';
@@ -13,7 +14,7 @@ import type { LogTally } from './tally.js';
 /** By which a click is compared whose hour has no row: the unfiltered total alone. */
 const NO_DIMENSIONS: RuleSet = { version: 1, dimensions: [] };
 
-type Clicked = Extract<Fate, { kind: 'counted' | 'duplicate' | 'late' }>;
+type Clicked = Exclude<Fate, { kind: 'quarantined' }>;
 
 interface LateRow {
   readonly log_offset: string;
@@ -32,10 +33,12 @@ interface QuarantineRow {
  * Counts one partition of the log again, with the reference engine, and compares what became of each
  * record on the way. The engine is given no cuts: it then knows of every click whether an earlier
  * one of its hour was the same, on either side of the cut. First clicks at or above the cut are kept
- * apart in `lateCells`.
+ * apart in `lateCells`; they do not change what is below it, for caps count upwards.
  */
 export class PartitionReplay {
   readonly lateCells = new Map<string, number>();
+  /** Below the cut; to be read when all records were taken. */
+  readonly filtered = new FilteredClicks();
   private readonly engine: ReferenceCount;
   private readonly lateRows: RowsByOffset<LateRow>;
   private readonly quarantineRows: RowsByOffset<QuarantineRow>;
@@ -138,9 +141,13 @@ export class PartitionReplay {
     const hourMs = hourOf(fate.click.eventMs);
     const hour = this.snapshot.hours.get(hourMs);
     const cut = hour?.cut === true ? (hour.cutAt.get(this.partition.slot) ?? 0) : Infinity;
-    if (record.offset < cut) return; // a late row below the cut is found by cut_positions
+    if (record.offset < cut) {
+      // A late row below the cut is found by cut_positions.
+      if (fate.kind === 'filtered') this.filtered.add(fate.click.eventMs, fate.reason);
+      return;
+    }
     this.tally.lateClicks++;
-    const filters = this.filtersUnder(this.rulesOf(hourMs), record);
+    const filters = this.engine.filtersOf(fate.click);
     if (fate.kind === 'counted') {
       const minuteMs = minuteOf(fate.click.eventMs);
       for (const filter of filters) {
@@ -150,7 +157,7 @@ export class PartitionReplay {
     }
     if (this.isSilent(hourMs)) return;
     if (late === null) {
-      if (fate.kind !== 'counted') return;
+      if (fate.kind === 'duplicate') return;
       this.tally.late.add(() => ({
         hour: formatTime(hourMs),
         ...this.at(record.offset),
@@ -182,11 +189,6 @@ export class PartitionReplay {
   private rulesOf(hourMs: number): RuleSet {
     const pin = this.snapshot.hours.get(hourMs)?.pin;
     return (pin === undefined ? undefined : this.snapshot.ruleSets.get(pin)) ?? NO_DIMENSIONS;
-  }
-
-  private filtersUnder(rules: RuleSet, record: LogRecord): string[] {
-    const result = parseClick(record.value, record.appendMs, fieldsOf(rules));
-    return result.kind === 'click' ? filtersOf(result.click.fields, rules) : [];
   }
 
   private readonly strayLate = (_: LateRow, offset: number): void => {

@@ -4,6 +4,8 @@ import { Findings, plural, type Check, type Example, type Invariant } from './re
 export class LogTally {
   readonly cells = new Findings();
   readonly excused = new Findings();
+  readonly filtered = new Findings();
+  readonly filteredExcused = new Findings();
   readonly late = new Findings();
   readonly quarantine = new Findings();
   readonly received = new Findings();
@@ -14,12 +16,19 @@ export class LogTally {
   partitions = 0;
   records = 0;
   liveCells = 0;
+  filteredClicks = 0;
   lateClicks = 0;
   quarantined = 0;
 
-  /** The four checks against the log; without a log none of them says anything. */
+  /** The checks against the log; without a log none of them says anything. */
   checks(): Check[] {
-    return [this.cellsCheck(), this.lateCheck(), this.quarantineCheck(), this.receivedCheck()];
+    return [
+      this.cellsCheck(),
+      this.filteredCheck(),
+      this.lateCheck(),
+      this.quarantineCheck(),
+      this.receivedCheck(),
+    ];
   }
 
   private cellsCheck(): Check {
@@ -37,6 +46,18 @@ export class LogTally {
         excused,
       },
       more: this.excused.examples,
+    });
+  }
+
+  private filteredCheck(): Check {
+    const { count: excused, examples: more } = this.filteredExcused;
+    return this.check('I3', 'filtered_against_log', this.filtered, this.silentHours, {
+      holds:
+        'the filtered clicks of each minute and reason are those of the log' +
+        (excused === 0 ? '' : `; ${plural(excused, 'difference')} with a named cause`),
+      broken: 'between the filtered clicks booked by minute and reason and those of the log',
+      checked: { 'filtered clicks': this.filteredClicks, excused },
+      more,
     });
   }
 
