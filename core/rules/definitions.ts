@@ -6,6 +6,10 @@ import type { RuleSet, Source, Value } from './rule-set.js';
 export interface Definitions {
   /** By the name of the dimension. */
   readonly dimensions: ReadonlyMap<string, string>;
+  /** By the name of the value. */
+  readonly values: ReadonlyMap<string, string>;
+  /** One per filter, in their order. */
+  readonly each: readonly string[];
   /** Of all filters together. */
   readonly filters: string;
 }
@@ -38,8 +42,12 @@ export function definitionsOf(ruleSet: RuleSet): Definitions {
           ),
         },
   );
+  const hashes = (all: readonly Value[]) =>
+    new Map(all.map(({ name }) => [name, known.get(name)!]));
   return {
-    dimensions: new Map(dimensions.map(({ name }) => [name, known.get(name)!])),
+    dimensions: hashes(dimensions),
+    values: hashes(values),
+    each: meant.map(hashOf),
     filters: hashOf(meant),
   };
 }

@@ -55,7 +55,8 @@ export class Meaning {
   }
 }
 
-function textOf(node: Node, read: ReadField): string {
+/** What a node gives for one click. */
+export function textOf(node: Node, read: ReadField): string {
   if ('field' in node) return textOfField(read(node.field));
   return node.of(node.inputs.map((input) => textOf(input, read)));
 }

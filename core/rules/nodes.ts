@@ -4,7 +4,8 @@
  */
 import { filterText } from './filter.js';
 import type { Condition, Dimension, RuleSet, Table, Value } from './rule-set.js';
-import { scoreOf, stepsOf, testOf } from './steps.js';
+import { afterStep, scoreOf, stepsOf, testOf } from './steps.js';
+import type { Step } from './steps.js';
 import { ABSENT, countedAs, crossText } from './value-text.js';
 
 /** A text per click: of a field of it, or of other nodes. */
@@ -20,14 +21,33 @@ export interface MadeNode {
   readonly of: (texts: readonly string[]) => string;
 }
 
+/** What a value or dimension is, before it is counted. */
+export interface ValueNode extends MadeNode {
+  readonly value: Value;
+  /** Of the same inputs, the text before the first step. */
+  readonly source: MadeNode['of'];
+  readonly steps: readonly Step[];
+}
+
+/** A filter that asks no click before: all of its conditions give HOLDS. */
+export interface FilterNode {
+  readonly reason: string;
+  readonly conditions: readonly MadeNode[];
+}
+
 export interface Graph {
+  /** The values, then the dimensions, each in their order. */
+  readonly values: readonly ValueNode[];
+  /** In their order, without caps. */
+  readonly filters: readonly FilterNode[];
   /** Gives the filter, `country:GB`; one per dimension, in their order. */
   readonly dimensions: readonly MadeNode[];
   /** Gives the reason why the click is not counted, or ''. null: no filter asks for one. */
   readonly verdict: MadeNode | null;
 }
 
-const HOLDS = 'holds';
+/** The text of a condition that holds; of one that does not it is ABSENT. */
+export const HOLDS = 'holds';
 
 type Tables = Readonly<Record<string, Table>>;
 
@@ -35,7 +55,7 @@ type Tables = Readonly<Record<string, Table>>;
 export function graphOf(ruleSet: RuleSet): Graph {
   const { tables = {} } = ruleSet;
   const fields = new Map<string, FieldNode>();
-  const values = new Map<string, Node>();
+  const values = new Map<string, ValueNode>();
   const fieldNode = (field: string): FieldNode => {
     const known = fields.get(field) ?? { field };
     fields.set(field, known);
@@ -51,7 +71,8 @@ export function graphOf(ruleSet: RuleSet): Graph {
     values.set(dimension.name, value);
     return dimensionNode(dimension, value);
   });
-  return { dimensions, verdict: verdictNode(ruleSet, find) };
+  const filters = filterNodes(ruleSet, find);
+  return { values: [...values.values()], filters, dimensions, verdict: verdictNode(filters) };
 }
 
 interface Find {
@@ -59,10 +80,12 @@ interface Find {
   readonly value: (name: string) => Node;
 }
 
-function valueNode(value: Value, tables: Tables, find: Find): MadeNode {
+function valueNode(value: Value, tables: Tables, find: Find): ValueNode {
   const steps = stepsOf(value, tables);
-  const made = sourceOf(value, find);
-  return { inputs: made.inputs, of: (texts) => steps(made.of(texts)) };
+  const { inputs, of: source } = sourceOf(value, find);
+  const of: MadeNode['of'] = (texts) =>
+    steps.reduce((text, step) => afterStep(step, text), source(texts));
+  return { inputs, of, value, source, steps };
 }
 
 function sourceOf(value: Value, { field, value: named }: Find): MadeNode {
@@ -86,23 +109,24 @@ function dimensionNode({ name }: Dimension, value: Node): MadeNode {
   return { inputs: [value], of: ([text]) => filterText(name, countedAs(text!)) };
 }
 
-function verdictNode({ filters = [] }: RuleSet, find: Find): MadeNode | null {
-  const inputs: Node[] = [];
-  const reasons: { reason: string; conditions: number[] }[] = [];
-  for (const filter of filters) {
-    if (!('when' in filter)) continue;
-    const conditions = filter.when.map((condition) => {
-      inputs.push(conditionNode(condition, find));
-      return inputs.length - 1;
-    });
-    reasons.push({ reason: filter.reason, conditions });
-  }
-  if (reasons.length === 0) return null;
+function filterNodes({ filters = [] }: RuleSet, find: Find): readonly FilterNode[] {
+  return filters.flatMap((filter) =>
+    'when' in filter
+      ? [{ reason: filter.reason, conditions: filter.when.map((one) => conditionNode(one, find)) }]
+      : [],
+  );
+}
+
+function verdictNode(filters: readonly FilterNode[]): MadeNode | null {
+  if (filters.length === 0) return null;
+  let next = 0;
+  const reasons = filters.map(({ reason, conditions }) => ({
+    reason,
+    at: conditions.map(() => next++),
+  }));
   return {
-    inputs,
-    of: (texts) =>
-      reasons.find(({ conditions }) => conditions.every((i) => texts[i] === HOLDS))?.reason ??
-      ABSENT,
+    inputs: filters.flatMap(({ conditions }) => conditions),
+    of: (texts) => reasons.find(({ at }) => at.every((i) => texts[i] === HOLDS))?.reason ?? ABSENT,
   };
 }
 

@@ -9,21 +9,31 @@ import { ABSENT, OTHER, countedAs, isText } from './value-text.js';
 /** Of a value's text another one: see value-text. */
 export type TextFunction = (text: string) => string;
 
-/**
- * What the steps of a value do to its text. Absent and other stay what they are.
- * `tables` has those that the rule set names.
- */
-export function stepsOf(steps: Steps, tables: Readonly<Record<string, Table>>): TextFunction {
-  const each: TextFunction[] = [];
-  if (steps.trim === true) each.push((text) => text.trim());
-  if (steps.case === 'lower') each.push((text) => text.toLowerCase());
-  if (steps.case === 'upper') each.push((text) => text.toUpperCase());
-  if (steps.unknown !== undefined) each.push(unknownStep(steps.unknown));
-  if (steps.map !== undefined) each.push(mapStep(steps.map));
-  if (steps.lookup !== undefined) each.push(lookupStep(steps.lookup, tables));
-  if (steps.match !== undefined) each.push(matchStep(steps.match));
-  each.push(lengthStep(steps.maxBytes ?? CLICK_LIMITS.dimensionBytesMax));
-  return (text) => each.reduce((now, step) => (isText(now) ? step(now) : now), text);
+/** One step of a value. */
+export interface Step {
+  readonly name: keyof Steps;
+  readonly of: TextFunction;
+}
+
+/** The steps of a value, in their order. `tables` has those that the rule set names. */
+export function stepsOf(steps: Steps, tables: Readonly<Record<string, Table>>): readonly Step[] {
+  const each: Step[] = [];
+  if (steps.trim === true) each.push({ name: 'trim', of: (text) => text.trim() });
+  if (steps.case === 'lower') each.push({ name: 'case', of: (text) => text.toLowerCase() });
+  if (steps.case === 'upper') each.push({ name: 'case', of: (text) => text.toUpperCase() });
+  if (steps.unknown !== undefined) each.push({ name: 'unknown', of: unknownStep(steps.unknown) });
+  if (steps.map !== undefined) each.push({ name: 'map', of: mapStep(steps.map) });
+  if (steps.lookup !== undefined) {
+    each.push({ name: 'lookup', of: lookupStep(steps.lookup, tables) });
+  }
+  if (steps.match !== undefined) each.push({ name: 'match', of: matchStep(steps.match) });
+  const maxBytes = steps.maxBytes ?? CLICK_LIMITS.dimensionBytesMax;
+  return [...each, { name: 'maxBytes', of: lengthStep(maxBytes) }];
+}
+
+/** A text after a step. Absent and other stay what they are. */
+export function afterStep(step: Step, text: string): string {
+  return isText(text) ? step.of(text) : text;
 }
 
 function unknownStep(texts: readonly string[]): TextFunction {
@@ -73,20 +83,24 @@ export function testOf(condition: Condition): (text: string) => boolean {
   return (text) => text === ABSENT;
 }
 
-/**
- * The level of a sum of weights, in whole numbers: the caps on weights and terms keep every sum
- * exact in a double. `texts` are those of the terms' values.
- */
+/** The level of a sum of weights. `texts` are those of the terms' values. */
 export function scoreOf(score: Score): (texts: readonly string[]) => string {
+  const weights = weightsOf(score);
+  return (texts) => {
+    const sum = weights(texts).reduce((a, b) => a + b, score.bias ?? 0);
+    return score.levels.find(({ atLeast }) => sum >= atLeast)?.as ?? score.otherwise;
+  };
+}
+
+/**
+ * What each term of a score adds, in whole numbers: the caps on weights and terms keep every sum of
+ * them exact in a double.
+ */
+export function weightsOf(score: Score): (texts: readonly string[]) => readonly number[] {
   const terms = score.terms.map(({ weights, otherwise }) => ({
     weights: new Map(Object.entries(weights)),
     otherwise: otherwise ?? 0,
   }));
-  return (texts) => {
-    let sum = score.bias ?? 0;
-    terms.forEach(({ weights, otherwise }, i) => {
-      sum += weights.get(countedAs(texts[i]!)) ?? otherwise;
-    });
-    return score.levels.find(({ atLeast }) => sum >= atLeast)?.as ?? score.otherwise;
-  };
+  return (texts) =>
+    terms.map(({ weights, otherwise }, i) => weights.get(countedAs(texts[i]!)) ?? otherwise);
 }

@@ -22,6 +22,12 @@ export function textOfField(value: FieldValue): string {
   return value.kind === 'absent' ? ABSENT : OTHER;
 }
 
+/** The same the other way. */
+export function valueOfText(text: string): FieldValue {
+  if (text === ABSENT) return { kind: 'absent' };
+  return text === OTHER ? { kind: 'other' } : { kind: 'value', text };
+}
+
 /**
  * The value that a text is counted as. One that reads `unknown` or `other` in the click shares its
  * cell with absent and unusable values: all of them are one value to the advertiser, and a
