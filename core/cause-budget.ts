@@ -17,7 +17,12 @@ export class CauseBudget {
   private readonly left: Record<Bound, number>[];
   private readonly hourLeft: { unread: number; unarchived: number };
 
-  constructor(minutes: readonly MinuteBounds[], hour: HourBounds) {
+  /** `caps`: as of `RuleMoves`. */
+  constructor(
+    minutes: readonly MinuteBounds[],
+    hour: HourBounds,
+    private readonly caps: number,
+  ) {
     this.left = minutes.map((bounds) => ({ ...bounds }));
     this.hourLeft = { ...hour };
   }
@@ -40,7 +45,9 @@ export class CauseBudget {
       // All cells of an ad and minute are of the same clicks: the total says how many, if it moved.
       if (total !== -1 && i !== total) return;
       const bound = boundOf(causes[i]!, now - base);
-      if (bound !== null) used[bound] = Math.max(used[bound], Math.abs(now - base));
+      // Of several caps, one click may push out a click each.
+      const clicks = Math.ceil(Math.abs(now - base) / Math.max(this.caps, 1));
+      if (bound !== null) used[bound] = Math.max(used[bound], clicks);
     });
     const left = this.left[minute]!;
     for (const bound of Object.keys(used) as Bound[]) {

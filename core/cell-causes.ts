@@ -1,4 +1,5 @@
 import { definitionsOf } from './rules/definitions.js';
+import { capsOf } from './rules/meaning.js';
 import { TOTAL_FILTER } from './rules/rule-set.js';
 import type { Dimension, RuleSet } from './rules/rule-set.js';
 
@@ -43,6 +44,8 @@ export interface RuleMoves {
   readonly lateByNewRules: boolean;
   /** They take out other clicks: every cell may be more or less, the total as well. */
   readonly filtersDiffer: boolean;
+  /** How many caps a click counts for, on the side that has more: one more may push out as many. */
+  readonly caps: number;
   /** By name of the dimension. */
   readonly dimensions: ReadonlyMap<string, DimensionMove>;
 }
@@ -72,7 +75,8 @@ export function ruleMoves(base: RuleSet, next: RuleSet, lateByNewRules: boolean)
     else if (same) dimensions.set(name, { shared: true, leaves: NOTHING, enters: NOTHING });
     else dimensions.set(name, { shared: true, ...valueMoves(old, dimension) });
   }
-  return { lateByNewRules, filtersDiffer: before.filters !== after.filters, dimensions };
+  const caps = Math.max(capsOf(base).length, capsOf(next).length);
+  return { lateByNewRules, filtersDiffer: before.filters !== after.filters, caps, dimensions };
 }
 
 /** Which values clicks may leave and enter: known where both are a field, a map and nothing else. */
@@ -115,6 +119,9 @@ function plainMap(dimension: Dimension): { field: string; map: Map<string, strin
  * - `archive_loss`: less by what the lake does not have, no more than the stream has over the lake.
  * - `unknown`: everything else.
  *
+ * Where the rule set has caps, a click that only one side has also takes the place of one that comes
+ * after it, once for every cap: there losses and duplicates move cells the other way as well.
+ *
  * Before any of that the dimensions must agree (I4). Every cause moves a dimension's values by as
  * much, in sum, as the total of the ad and minute: a dimension that does not follow the total has a
  * cell that was changed by something else, and all of its cells here are `unknown`; where no
@@ -136,17 +143,20 @@ export function causesOf(
     const value = cell.filter.slice((name ?? '').length + 1);
     const byRules = (values: ReadonlySet<string> | null | undefined): number =>
       rules.filtersDiffer || values === null || values?.has(value) === true ? Infinity : 0;
+    const { caps } = rules;
     return delta > 0
       ? sufficient(delta, [
           ['late', late],
           ['rule_version', byRules(moved?.enters)],
-          ['stream_loss', bounds.unread],
+          ['stream_loss', bounds.unread + caps * bounds.orphaned],
+          ['archive_loss', caps * bounds.unarchived],
+          ['dedupe_overflow', caps * bounds.recounted],
         ])
       : sufficient(-delta, [
           ['rule_version', byRules(moved?.leaves)],
           ['archive_loss', bounds.unarchived],
           ['dedupe_overflow', bounds.recounted],
-          ['stream_loss', bounds.orphaned],
+          ['stream_loss', bounds.orphaned + caps * bounds.unread],
         ]);
   });
 }

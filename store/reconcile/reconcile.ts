@@ -103,10 +103,8 @@ async function tallyDiff(
     generation.rules.ruleSet,
     generation.rules.hash === pin.hash,
   );
-  const budget = new CauseBudget(minuteBounds(evidence), {
-    unread: evidence.streamLostInDiff,
-    unarchived: evidence.archiveLost,
-  });
+  const lost = { unread: evidence.streamLostInDiff, unarchived: evidence.archiveLost };
+  const budget = new CauseBudget(minuteBounds(evidence), lost, moves.caps);
   const tally = new DiffTally();
   for await (const { adId, minute, lateTotal, cells } of diffCells(client, sides)) {
     const causes = causesOf(cells, lateTotal, budget.of(minute), moves);
