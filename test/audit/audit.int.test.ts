@@ -40,7 +40,7 @@ describe('a healthy world', () => {
     const report = await run();
     expect(report.checks.filter((check) => check.status === 'broken')).toEqual([]);
     expect(names(report, 'unchecked')).toEqual(WITHOUT_LAKE);
-    expect(names(report, 'ok')).toHaveLength(47);
+    expect(names(report, 'ok')).toHaveLength(50);
     expect(report.ok).toBe(true);
     expect(new Set(report.checks.map((check) => check.invariant)).size).toBe(13);
   });
@@ -57,6 +57,7 @@ describe('a healthy world', () => {
       'I1 cells_against_log',
       'I10 lake_files',
       'I10 recomputed',
+      'I3 filtered_against_log',
       'I3 quarantine_against_log',
       'I3 received_against_log',
       'I6 late_against_log',
@@ -273,6 +274,7 @@ describe('what the log can no longer say', () => {
       'I1 cells_against_log',
       'I10 lake_files',
       'I10 recomputed',
+      'I3 filtered_against_log',
       'I3 quarantine_against_log',
       'I3 received_against_log',
       'I6 late_against_log',

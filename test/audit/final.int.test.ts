@@ -150,6 +150,21 @@ const DAMAGES: [what: string, sql: string, broken: string[]][] = [
     ['I10 recomputed', 'I3 generation_cells'],
   ],
   [
+    'a generation filtered a duplicate, for no reason',
+    `update generations set filtered[1] = 1, duplicate[1] = 0 where id = 1`,
+    ['I10 recomputed', 'I3 generation_reasons'],
+  ],
+  [
+    'a generation has a reason, and filtered nothing',
+    `insert into generation_filtered values (1, 'robot', array_fill(0, array[59]) || 1)`,
+    ['I10 recomputed', 'I3 generation_reasons'],
+  ],
+  [
+    'the reasons of a generation have 61 minutes',
+    `insert into generation_filtered values (1, 'robot', array_fill(0, array[61]))`,
+    ['I10 recomputed', 'I3 generation_reasons'],
+  ],
+  [
     'a cell of a generation is one too high',
     `update generation_cells set counts[1] = 2 where generation = 2 and filter = '' and ad_id = 'a'`,
     ['I3 generation_cells', 'I4 generation_sums', 'I5 generation_checksums'],

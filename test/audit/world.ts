@@ -1,9 +1,10 @@
 import type pg from 'pg';
 import type { LogRecord } from '../../core/count.js';
 import { TruecountError } from '../../core/errors.js';
+import { hashRuleSet } from '../../core/rules/rule-set.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
 import type { ReadLog } from '../../audit/log-reader.js';
-import { activateRuleSet } from '../../store/rule-sets.js';
+import { beginWithRuleSet } from '../../store/rule-versions.js';
 
 /** 10:00 is cut, 11:00 counts on. */
 export const TEN_MS = Date.UTC(2026, 10, 21, 10);
@@ -18,18 +19,36 @@ export const RULES: RuleSet = {
   ],
 };
 
-type Fate = 'counted' | 'duplicate' | 'late' | 'quarantined';
+type Fate = 'counted' | 'duplicate' | 'filtered' | 'late' | 'quarantined';
 
-interface Written {
+/** A record of the log, and what became of it. */
+export interface Written {
   readonly value: string | null;
   readonly fate: Fate | 'unread' | 'control';
   readonly minute?: number;
   readonly ad?: string;
   readonly filters?: readonly string[];
+  /** Why it is quarantined or filtered. */
   readonly reason?: string;
 }
 
-function click(fate: Fate | 'unread', id: string, minute: number, filters: string[], raw: object) {
+/** What is counted, how, and how far. */
+export interface World {
+  readonly rules: RuleSet;
+  readonly partitions: readonly (readonly Written[])[];
+  /** Ends of the flushes of each partition; the last is its position. */
+  readonly flushEnds: readonly (readonly number[])[];
+  /** Of ten o'clock, per partition. */
+  readonly cut: readonly number[];
+}
+
+export function click(
+  fate: Fate | 'unread',
+  id: string,
+  minute: number,
+  filters: readonly string[],
+  raw: object,
+): Written {
   const { ad_id: ad } = raw as { ad_id: string };
   const timestamp = TEN_MS + minute * MINUTE_MS + 7;
   return { fate, minute, ad, filters, value: JSON.stringify({ event_id: id, timestamp, ...raw }) };
@@ -68,14 +87,19 @@ export const PARTITIONS: readonly (readonly Written[])[] = [
   [],
 ];
 
-/** Ends of the flushes of each partition; the last is its position. */
-const FLUSH_ENDS = [[5, 8, 11], [2], []];
 export const CUT = [5, 1];
 
-/** A small healthy world: three partitions, flushed by hand into Postgres. Slots are 1, 2, 3. */
-export async function buildWorld(pool: pg.Pool): Promise<void> {
-  const { hash } = await activateRuleSet(pool, RULES);
-  for (const [partition, ends] of FLUSH_ENDS.entries()) {
+const PLAIN: World = {
+  ...{ rules: RULES, partitions: PARTITIONS, cut: CUT },
+  flushEnds: [[5, 8, 11], [2], []],
+};
+
+/** A small healthy world: partitions flushed by hand into Postgres. Slots are 1, 2, 3. */
+export async function buildWorld(pool: pg.Pool, world = PLAIN): Promise<void> {
+  const { rules, partitions, flushEnds, cut } = world;
+  await beginWithRuleSet(pool, rules);
+  const hash = hashRuleSet(rules);
+  for (const [partition, ends] of flushEnds.entries()) {
     await pool.query(
       `insert into stream_progress (topic, partition, epoch, next_offset) values ('t', $1, 1, $2)`,
       [partition, ends.at(-1) ?? 0],
@@ -87,10 +111,10 @@ export async function buildWorld(pool: pg.Pool): Promise<void> {
        ($1 + interval '1 hour', 'open', $2, null)`.replaceAll('$1', '$1::timestamptz'),
     [ten, hash],
   );
-  await pool.query('insert into hour_cuts values ($1, 1, $2), ($1, 2, $3)', [ten, ...CUT]);
-  for (const [partition, records] of PARTITIONS.entries()) {
+  await pool.query('insert into hour_cuts values ($1, 1, $2), ($1, 2, $3)', [ten, ...cut]);
+  for (const [partition, records] of partitions.entries()) {
     let from = 0;
-    for (const to of FLUSH_ENDS[partition]!) {
+    for (const to of flushEnds[partition]!) {
       await writeFlush(pool, partition + 1, from, to, records.slice(from, to));
       from = to;
     }
@@ -105,14 +129,14 @@ async function writeFlush(
   records: readonly Written[],
 ): Promise<void> {
   const n = (fate: Written['fate']): number => records.filter((r) => r.fate === fate).length;
-  await pool.query(`insert into flushes values ($1, $2, $3, 1, $4, $5, 0, $6, $7, 0, $8)`, [
+  await pool.query(`insert into flushes values ($1, $2, $3, 1, $4, $5, $6, $7, $8, 0, $9)`, [
     ...[slot, from, to],
-    ...[n('counted'), n('duplicate'), n('late'), n('quarantined'), n('control')],
+    ...[n('counted'), n('duplicate'), n('filtered'), n('late'), n('quarantined'), n('control')],
   ]);
   for (const [i, record] of records.entries()) {
     const hour = new Date(TEN_MS + Math.floor((record.minute ?? 0) / 60) * 60 * MINUTE_MS);
     const minute = (record.minute ?? 0) % 60;
-    if (record.reason !== undefined) {
+    if (record.fate === 'quarantined') {
       await pool.query(
         `insert into quarantine values ($1, $2, to_timestamp($3 / 1000.0), $4, '', $5)`,
         [slot, from + i, APPEND_MS, record.reason, record.value],
@@ -125,6 +149,10 @@ async function writeFlush(
       await pool.query('insert into late_clicks values ($1, $2, $3, $4, $5, $6)', [
         ...[hour, slot, from + i, minute, record.ad, record.filters],
       ]);
+    }
+    if (record.fate === 'filtered') {
+      const key = [hour, slot, record.reason];
+      await addOne(pool, 'filtered_flow', 'hour, slot, reason', key, 'counts', minute);
     }
     if (record.fate !== 'counted') continue;
     for (const filter of ['', ...record.filters!]) {
@@ -143,7 +171,7 @@ async function addOne(
   minute: number,
 ): Promise<void> {
   const columns =
-    table === 'live_cells' ? ['counts'] : ['counted', 'duplicate', 'filtered', 'late'];
+    table === 'minute_flow' ? ['counted', 'duplicate', 'filtered', 'late'] : ['counts'];
   const zeros = columns.map(() => `array_fill(0, array[60])`).join();
   const marks = key.map((_, i) => `$${String(i + 1)}`).join();
   await pool.query(
@@ -167,12 +195,12 @@ export interface LogChanges {
   readonly values?: Readonly<Record<number, string>>;
 }
 
-/** The log of the world, out of memory. */
-export function worldLog(changes: LogChanges = {}): ReadLog {
+/** The log of a world, out of memory. */
+export function worldLog(changes: LogChanges = {}, partitions = PARTITIONS): ReadLog {
   return async (topic, partition, endOffset) => {
     const { startsAt = 0, endsAt, missing = false, values = {} } = partition === 0 ? changes : {};
     if (missing) throw new TruecountError('not_found', `Kafka has no topic ${topic}`);
-    const written = PARTITIONS[partition]!;
+    const written = partitions[partition]!;
     async function* records(): AsyncGenerator<LogRecord> {
       for (const [offset, { fate, value }] of written.entries()) {
         if (offset < startsAt || offset >= Math.min(endOffset, endsAt ?? Infinity)) continue;
