@@ -70,7 +70,7 @@ const TEXT_KEYS: readonly Case[] = [
     ruleSet: ruled({
       tables: {
         constructor: {
-          key: 'text',
+          key: 'text' as const,
           columns: ['constructor'],
           rows: [
             ['__proto__', 'P'],

@@ -1,105 +1,28 @@
 import fc from 'fast-check';
+import { parseClick } from '../../../core/click/parse.js';
+import type { LogRecord } from '../../../core/count.js';
+import type { Cut } from '../../../core/cut.js';
+import { partitionKey } from '../../../core/position.js';
 import { DEFAULT_RULE_SET } from '../../../core/rules/rule-set.js';
-import type { RuleSet } from '../../../core/rules/rule-set.js';
+import { HOUR_MS } from '../../../core/time.js';
 import type { Question } from './engine.js';
 import { HOUR, makeLog, TOPIC } from './log.js';
 import type { LogEntry } from './log.js';
+import { randomClick } from './random-clicks.js';
+import { ruleSets } from './rule-sets.js';
 
-const MINUTE = 60_000;
 const PARTITIONS = 3;
+const RECORDS_MAX = 120;
 
-/** Texts that something on the way might take for something else. */
-const hostileText = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom('a', 'b', 'US', 'UK', 'GB', 'unknown', 'other', '') },
-  { weight: 2, arbitrary: fc.string({ maxLength: 6 }) },
-  { weight: 2, arbitrary: fc.string({ unit: 'binary', maxLength: 4 }) },
-  {
-    weight: 2,
-    arbitrary: fc.constantFrom(
-      '\ufeff',
-      '\ufeffa',
-      '\ud800',
-      '\udc00x',
-      '\u0000',
-      'a\u0000',
-      '\t',
-      '\u0085',
-      "'",
-      '"',
-      '\\',
-      '__proto__',
-      '\u{1d4b3}',
-      '\uff5a',
-      'é'.repeat(128),
-      'é'.repeat(129),
-      'x'.repeat(1025),
-    ),
-  },
-);
-
-const hostileValue = fc.oneof(
-  { weight: 6, arbitrary: hostileText },
-  { weight: 2, arbitrary: fc.constantFrom(null, true, 0, -1.5, 1e300) },
-  { weight: 1, arbitrary: fc.json().map((text) => JSON.parse(text) as unknown) },
-);
-
-const timestamp = fc.oneof(
-  { weight: 6, arbitrary: fc.integer({ min: HOUR - MINUTE, max: HOUR + 61 * MINUTE }) },
-  {
-    weight: 3,
-    arbitrary: fc
-      .integer({ min: HOUR, max: HOUR + 60 * MINUTE - 1 })
-      .map((ms) => new Date(ms).toISOString()),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom(
-      '2026-11-01T06:30:00Z',
-      '2026-11-01T07:30:00.25+01:00',
-      '2026-11-01T06:60:00Z',
-      'soon',
-      0,
-      HOUR + 0.5,
-      -1,
-      null,
-    ),
-  },
-);
-
-const FIELDS = ['country', 'device', 'ad_format', 'user_id', 'campaign', '__proto__', 'x"y'];
-
-const clickJson = fc
-  .record({
-    ad: fc.oneof(
-      { weight: 5, arbitrary: fc.constantFrom('a', 'b', 'c') },
-      { arbitrary: hostileText, weight: 1 },
-    ),
-    id: fc.oneof(
-      { weight: 5, arbitrary: fc.integer({ min: 0, max: 30 }).map((n) => `e${String(n)}`) },
-      { weight: 1, arbitrary: hostileText },
-    ),
-    time: timestamp,
-    fields: fc.array(fc.tuple(fc.constantFrom(...FIELDS), hostileValue), { maxLength: 6 }),
-  })
-  .map(({ ad, id, time, fields }) => {
-    // As text, since keys may repeat and "__proto__" has to be an own key.
-    const members = [['event_id', id], ['ad_id', ad], ['timestamp', time], ...fields].map(
-      ([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`,
-    );
-    return `{${members.join(',')}}`;
-  });
-
-const ruleSet: fc.Arbitrary<RuleSet> = fc.oneof(
-  fc.constant(DEFAULT_RULE_SET),
-  fc.subarray(FIELDS).map((fields) => ({
-    version: 1 as const,
-    dimensions: fields.map((field, i) => ({
-      name: `d${String(i)}`,
-      field,
-      ...(i % 2 === 0 ? { map: { UK: 'GB', a: 'other', GB: '\ufeff' } } : {}),
-    })),
-  })),
-);
+/** Hours at the borders of days, months and years, and one before the first leap day. */
+const HOURS = [
+  HOUR,
+  Date.UTC(2026, 11, 31, 23),
+  Date.UTC(2027, 0, 1),
+  Date.UTC(2028, 1, 28, 23),
+  Date.UTC(2000, 0, 1),
+  Date.UTC(2099, 11, 31, 23),
+];
 
 /** A random log of hostile clicks with many duplicates, a rule set and a cut. */
 export function hostileQuestion(options: {
@@ -107,28 +30,111 @@ export function hostileQuestion(options: {
   readonly acrossPartitions: boolean;
 }): fc.Arbitrary<Question> {
   const entry = fc.record({
-    json: clickJson,
+    json: randomClick,
     partition: fc.nat(PARTITIONS - 1),
     tombstone: fc.integer({ min: 0, max: 40 }).map((n) => n === 0),
   });
-  const cut = fc.array(fc.nat(60), { minLength: PARTITIONS, maxLength: PARTITIONS });
+  const rules = fc.oneof(
+    { weight: 9, arbitrary: ruleSets },
+    { weight: 1, arbitrary: fc.constant(DEFAULT_RULE_SET) },
+  );
   return fc
-    .record({ entries: fc.array(entry, { maxLength: 120, size: 'max' }), cut, ruleSet })
-    .map(({ entries, cut: offsets, ruleSet: rules }) => ({
-      log: makeLog(
-        entries.map(({ json, partition, tombstone }): LogEntry => ({
-          value: tombstone ? null : json,
-          partition: options.acrossPartitions ? partition : partitionOf(json),
-        })),
-      ),
-      hourMs: HOUR,
+    .record({
+      hourMs: fc.oneof(fc.constant(HOUR), fc.constantFrom(...HOURS)),
+      entries: fc.array(entry, { maxLength: RECORDS_MAX, size: 'max' }),
+      cut: fc.array(fc.oneof(fc.nat(60), fc.constant(RECORDS_MAX)), {
+        minLength: PARTITIONS,
+        maxLength: PARTITIONS,
+      }),
       ruleSet: rules,
-      cut: offsets.map((nextOffset, partition) => ({ topic: TOPIC, partition, nextOffset })),
+    })
+    .map(({ hourMs, entries, cut, ruleSet }) => ({
+      log: makeLog(
+        entries.map(({ json, partition, tombstone }): LogEntry => {
+          const value = json(hourMs);
+          return {
+            value: tombstone ? null : value,
+            partition: options.acrossPartitions ? partition : partitionOf(value),
+          };
+        }),
+        appendFrom(hourMs),
+      ),
+      hourMs,
+      ruleSet,
+      cut: cut.map((nextOffset, partition) => ({ topic: TOPIC, partition, nextOffset })),
     }));
+}
+
+/** After all clicks of the hour, and of the minute after it. */
+export function appendFrom(hourMs: number): number {
+  return hourMs + HOUR_MS;
 }
 
 /** Equal clicks share a partition: by what comes before the time. */
 function partitionOf(json: string): number {
-  const key = json.slice(0, json.indexOf('"timestamp"'));
-  return [...key].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 65_521, 7) % PARTITIONS;
+  return hashOf(json.slice(0, json.indexOf('"timestamp"')), 7) % PARTITIONS;
+}
+
+function hashOf(text: string, seed: number): number {
+  return [...text].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 65_521, seed);
+}
+
+/** A cut that no record of the log is at or above. */
+export function cutAbove(log: readonly LogRecord[]): Cut {
+  const ends = new Map<string, Cut[number]>();
+  for (const { topic, partition, offset } of log) {
+    const known = ends.get(partitionKey({ topic, partition }))?.nextOffset ?? 0;
+    const nextOffset = Math.max(known, offset + 1);
+    ends.set(partitionKey({ topic, partition }), { topic, partition, nextOffset });
+  }
+  return [...ends.values()];
+}
+
+/**
+ * The same records, their partitions appended in other turns and at other times. What decides in a
+ * partition, its offsets, stays. `random` gives numbers from 0 to below 1.
+ */
+export function otherArrival(question: Question, random: () => number): Question {
+  const waiting = new Map<string, LogRecord[]>();
+  for (const record of question.log) {
+    const key = partitionKey(record);
+    waiting.set(key, [...(waiting.get(key) ?? []), record]);
+  }
+  const log: LogRecord[] = [];
+  while (log.length < question.log.length) {
+    const heads = [...waiting.values()].filter((records) => records.length > 0);
+    const next = heads[Math.floor(random() * heads.length)]!.shift()!;
+    const appendMs = appendFrom(question.hourMs) + Math.floor(random() * RECORDS_MAX);
+    log.push({ ...next, appendMs });
+  }
+  return { ...question, log };
+}
+
+/** The same records in other partitions: all clicks of an ad in one, in the order of the log. */
+export function otherPartitions(question: Question, seed: number): Question {
+  const next = new Map<number, number>();
+  const log = question.log.map((record) => {
+    const click = parseClick(record.value, record.appendMs, []);
+    const key = click.kind === 'click' ? click.click.adId : String(record.offset);
+    const partition = hashOf(key, seed) % PARTITIONS;
+    const offset = next.get(partition) ?? 0;
+    next.set(partition, offset + 1);
+    return { ...record, partition, offset };
+  });
+  return { ...question, log, cut: cutAbove(log) };
+}
+
+/** The same records, and some of them again, each somewhere after itself in its partition. */
+export function withDuplicates(question: Question, random: () => number): Question {
+  const log = [...question.log];
+  for (const record of question.log) {
+    if (random() < 0.7) continue;
+    const from = log.indexOf(record) + 1;
+    log.splice(from + Math.floor(random() * (log.length - from + 1)), 0, { ...record });
+  }
+  const renumbered = makeLog(
+    log.map(({ topic, partition, value }) => ({ topic, partition, value })),
+    appendFrom(question.hourMs),
+  );
+  return { ...question, log: renumbered, cut: cutAbove(renumbered) };
 }

@@ -36,8 +36,8 @@ export const streamEngine: Engine = {
   count: async ({ log, hourMs, ruleSet, cut }) => {
     const hash = hashRuleSet(ruleSet);
     const counter = new Counter({
-      active: { hash, ruleSet },
-      pinned: [],
+      versions: [{ version: 1, hash, sinceMs: null }],
+      ruleSets: [{ hash, ruleSet }],
       seeds: Int32Array.of(1, 2, 3, 4),
       flushClicksMax: FLUSH_CLICKS_MAX,
     });
@@ -103,7 +103,7 @@ function addBody(
     for (let minute = 0; minute < MINUTES_PER_HOUR; minute++) {
       books.add('counted', minute, counted[minute]);
       books.add('duplicate', minute, duplicate[minute]);
-      for (const [reason, counts] of Object.entries(filteredBy)) {
+      for (const [reason, counts] of filteredBy) {
         books.filtered(reason, minute, counts[minute]);
       }
     }

@@ -1,0 +1,110 @@
+import fc from 'fast-check';
+import { MINUTES_PER_HOUR, HOUR_MS, MINUTE_MS } from '../../../core/time.js';
+import { ADS, FIELDS, FIELD_TEXTS } from './vocabulary.js';
+
+/** A click as JSON text; its time is near the beginning of the hour that it is asked for. */
+export type RandomClick = (hourMs: number) => string;
+
+/** Texts that something on the way might take for something else. */
+const hostileText = fc.oneof(
+  { weight: 2, arbitrary: fc.string({ maxLength: 6 }) },
+  { weight: 2, arbitrary: fc.string({ unit: 'binary', maxLength: 4 }) },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(
+      ...['', '', '\ufeffa', '\ud800', '\udc00x', '\u0000', 'a\u0000', '\t', '\u0085', "'", '"'],
+      ...['é'.repeat(128), 'é'.repeat(129), 'x'.repeat(257), 'x'.repeat(1025)],
+      ...['x'.repeat(4096), 'x'.repeat(4097), 'é'.repeat(2048), `${' '.repeat(4000)}US`],
+    ),
+  },
+);
+
+/** JSON texts of values that are no strings. */
+const noText = fc.oneof(
+  fc.constantFrom(
+    ...['null', 'true', 'false', '0', '-0', '-1.5', '1e300', '1E-9', '1e999', '-0.0'],
+    ...['9007199254740993', '123456789012345678901', '[]', '["US"]', '[["US"]]', '{}'],
+    ...['{"country":"US"}', '{"text":"US","kind":"value"}'],
+  ),
+  fc.json(),
+);
+
+/** A member of the record as JSON text. */
+const member = fc
+  .constantFrom(...FIELDS)
+  .chain((name) =>
+    fc
+      .oneof(
+        { weight: 7, arbitrary: fc.constantFrom(...FIELD_TEXTS[name]!).map(quoted) },
+        { weight: 2, arbitrary: hostileText.map(quoted) },
+        { weight: 1, arbitrary: noText },
+      )
+      .map((json) => `${quoted(name)}:${json}`),
+  );
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
+
+/** Milliseconds from the beginning of the hour, many of them at the borders of minutes. */
+const sinceHour = fc.oneof(
+  { weight: 4, arbitrary: fc.integer({ min: 0, max: MINUTE_MS }) },
+  { weight: 2, arbitrary: fc.integer({ min: -MINUTE_MS, max: HOUR_MS + MINUTE_MS }) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.integer({ min: 0, max: MINUTES_PER_HOUR }), fc.constantFrom(-1, 0, 1))
+      .map(([minute, ms]) => minute * MINUTE_MS + ms),
+  },
+);
+
+/** Ways to write a time. */
+const FORMS: readonly ((ms: number) => string)[] = [
+  String,
+  (ms) => `${String(ms)}.0`,
+  (ms) => `${String(ms)}00e-2`,
+  (ms) => quoted(new Date(ms).toISOString()),
+  (ms) => quoted(new Date(ms).toISOString().toLowerCase()),
+  (ms) => quoted(new Date(ms).toISOString().replace('T', ' ').replace('Z', '999Z')),
+  (ms) => quoted(new Date(ms).toISOString().replace(/\.000Z$/, 'Z')),
+  (ms) => quoted(new Date(ms + 5.5 * HOUR_MS).toISOString().replace('Z', '+05:30')),
+  (ms) => quoted(new Date(ms - 11 * HOUR_MS).toISOString().replace('Z', '-11:00')),
+];
+
+const badTime = fc.constantFrom(
+  ...['"2026-11-01T06:60:00Z"', '"2026-11-01T06:30:60Z"', '"2026-11-01T06:30:00"', '"soon"', '""'],
+  ...['0', '-0', '-1', '1e300', 'null', '[]', '1793512800000.5', '9007199254740993'],
+  ...['"1999-12-31T23:59:59.999Z"', '"2000-01-01T00:00:00Z"', '"2100-01-01T00:00:00Z"'],
+);
+
+const time: fc.Arbitrary<(hourMs: number) => string> = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: fc.tuple(sinceHour, fc.constantFrom(...FORMS)).map(
+      ([ms, form]) =>
+        (hourMs: number) =>
+          form(hourMs + ms),
+    ),
+  },
+  { weight: 1, arbitrary: badTime.map((json) => () => json) },
+);
+
+/** Clicks with few ads and ids, so that many are duplicates of others. */
+export const randomClick: fc.Arbitrary<RandomClick> = fc
+  .record({
+    ad: fc.oneof(
+      { weight: 9, arbitrary: fc.constantFrom(...ADS) },
+      { weight: 1, arbitrary: hostileText },
+    ),
+    id: fc.oneof(
+      { weight: 9, arbitrary: fc.nat(40).map((n) => `e${String(n)}`) },
+      { weight: 1, arbitrary: hostileText },
+    ),
+    time,
+    members: fc.array(member, { maxLength: 12, size: 'max' }),
+  })
+  .map(({ ad, id, time: timeOf, members }) => (hourMs: number) => {
+    // As text, since keys may repeat and "__proto__" has to be an own key.
+    const ids = [`"event_id":${quoted(id)}`, `"ad_id":${quoted(ad)}`];
+    return `{${[...ids, `"timestamp":${timeOf(hourMs)}`, ...members].join(',')}}`;
+  });
