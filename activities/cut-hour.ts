@@ -1,6 +1,5 @@
 import { formatTime } from '../core/range.js';
 import { cutHour } from '../store/cut.js';
-import { activeRuleSet } from '../store/rule-sets.js';
 import type { Activities } from '../workflows/activity-contract.js';
 import { hourMsOf } from '../workflows/input.js';
 import type { ActivityDeps } from './deps.js';
@@ -10,8 +9,7 @@ import { withSignsOfLife } from './signs-of-life.js';
 export function cutHourActivity({ session }: ActivityDeps): Activities['cutHour'] {
   return ({ hour }) =>
     session(async (client) => {
-      const { hash } = await activeRuleSet(client);
-      const { hourMs, cutNow, cut } = await cutHour(client, hourMsOf(hour), hash);
+      const { hourMs, cutNow, cut } = await cutHour(client, hourMsOf(hour));
       return { hour: formatTime(hourMs), cutNow, cut };
     });
 }
@@ -21,11 +19,10 @@ export function cutHoursActivity({ session }: ActivityDeps): Activities['cutHour
   return ({ hours }) =>
     withSignsOfLife((report) =>
       session(async (client) => {
-        const { hash } = await activeRuleSet(client);
         let cutNow = 0;
         for (const hour of [...hours].sort()) {
           report({ hour });
-          if ((await cutHour(client, hourMsOf(hour), hash)).cutNow) cutNow++;
+          if ((await cutHour(client, hourMsOf(hour))).cutNow) cutNow++;
         }
         return cutNow;
       }),

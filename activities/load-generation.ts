@@ -15,7 +15,7 @@ export function loadGenerationActivity(deps: ActivityDeps): TaskActivities['load
       const draft = {
         inputs: { hourMs: hourMsOf(inputs.hour), ruleSet: inputs.ruleSet, cut: inputs.cut },
         ruleSet,
-        flow: addFlows(tasks.map(({ flow }) => flow)),
+        flow: addFlows(tasks.map(({ flow }) => ({ filteredBy: {}, ...flow }))),
         fileIds,
         builtBy: context.info.workflowExecution?.workflowId ?? 'unknown',
       };

@@ -119,9 +119,10 @@ async function countAll(
   fetches: readonly FetchedBatch[],
   clicks: number,
 ): Promise<{ count: number; flush: number }> {
+  const hash = hashRuleSet(DEFAULT_RULE_SET);
   const counter = new Counter({
-    active: { hash: hashRuleSet(DEFAULT_RULE_SET), ruleSet: DEFAULT_RULE_SET },
-    pinned: [],
+    versions: [{ version: 1, hash, sinceMs: null }],
+    ruleSets: [{ hash, ruleSet: DEFAULT_RULE_SET }],
     seeds: Int32Array.of(1, 2, 3, 4),
     flushClicksMax: FLUSH_CLICKS,
   });

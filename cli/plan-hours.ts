@@ -1,5 +1,7 @@
 import { formatTime, type TimeRange } from '../core/range.js';
 import type { PlannedHour } from '../core/range-plan.js';
+import { versionFor } from '../core/rules/versions.js';
+import type { RulesInForce } from '../core/rules/versions.js';
 import { HOUR_MS } from '../core/time.js';
 import type { HourStanding } from '../store/generations/hours.js';
 import type { Candidate, HourVolume } from '../store/read/range-plan.js';
@@ -10,8 +12,8 @@ export interface PlanFacts {
   readonly range: TimeRange;
   readonly standings: readonly HourStanding[];
   readonly volumes: ReadonlyMap<number, HourVolume>;
-  /** The rule set that new hours pin. */
-  readonly activeRules: string;
+  /** What hours without a row will be counted by. */
+  readonly versions: readonly RulesInForce[];
 }
 
 const NOTHING: HourVolume = { files: 0, bytes: 0, rows: 0 };
@@ -21,7 +23,7 @@ type Looked = Omit<PlannedHour, 'steps' | 'note' | 'generation'> & {
 };
 
 /** Every hour of the range, also those into which nothing has been counted. */
-function lookAt({ range, standings, volumes, activeRules }: PlanFacts): Looked[] {
+function lookAt({ range, standings, volumes, versions }: PlanFacts): Looked[] {
   const byHour = new Map(standings.map((standing) => [standing.hourMs, standing]));
   const hours: Looked[] = [];
   for (let hourMs = range.fromMs; hourMs < range.toMs; hourMs += HOUR_MS) {
@@ -32,7 +34,7 @@ function lookAt({ range, standings, volumes, activeRules }: PlanFacts): Looked[]
       revision: standing?.revision ?? 0,
       held: standing?.held ?? false,
       latePending: standing?.latePending ?? 0,
-      ruleSet: standing?.served?.ruleSet ?? standing?.pin ?? activeRules,
+      ruleSet: standing?.served?.ruleSet ?? standing?.pin ?? versionFor(versions, hourMs)!.hash,
       ...(volumes.get(hourMs) ?? NOTHING),
       standing,
     });

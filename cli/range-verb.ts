@@ -14,7 +14,8 @@ import { withDatabase } from '../runtime/database.js';
 import { hourStates } from '../store/generations/hours.js';
 import { readError } from '../store/read/connection.js';
 import { hourVolumes, lastBuilds } from '../store/read/range-plan.js';
-import { activeRuleSet, loadRuleSets, storeRuleSet } from '../store/rule-sets.js';
+import { loadRuleSets, storeRuleSet } from '../store/rule-sets.js';
+import { listRuleVersions } from '../store/rule-versions.js';
 import { withCommonOptions, type CommonOptions } from './options.js';
 import { printResult, say, styleFor } from './output.js';
 import type { PlanFacts } from './plan-hours.js';
@@ -53,7 +54,7 @@ export async function readFacts(pool: pg.Pool, range: TimeRange): Promise<PlanFa
       range,
       standings: await hourStates(pool, range),
       volumes: await hourVolumes(pool, range),
-      activeRules: (await activeRuleSet(pool)).hash,
+      versions: await listRuleVersions(pool),
     };
   } catch (error) {
     throw readError(error);

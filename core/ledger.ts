@@ -2,8 +2,12 @@ import type { Cut } from './cut.js';
 import { canonicalJson, sha256Hex } from './rules/canonical-json.js';
 import type { JsonValue } from './rules/canonical-json.js';
 
-/** What an entry of the ledger records. Later kinds come with sealing. */
-export const LEDGER_KINDS = ['publish', 'rollback', 'confirm', 'release'] as const;
+/** What entries record about hours. Later kinds come with sealing. */
+export const PUBLISH_KINDS = ['publish', 'rollback', 'confirm', 'release'] as const;
+export type PublishKind = (typeof PUBLISH_KINDS)[number];
+
+/** What an entry of the ledger records; `rules`: a rule set came into force. */
+export const LEDGER_KINDS = [...PUBLISH_KINDS, 'rules'] as const;
 export type LedgerKind = (typeof LEDGER_KINDS)[number];
 
 /** The hash before the first entry. */
@@ -24,6 +28,13 @@ export interface LedgerHour {
   readonly reconciliation: number | null;
 }
 
+/** Of an entry of kind `rules`: which version, and from which event hour on (RFC 3339). */
+export interface LedgerRules {
+  readonly version: number;
+  readonly rule_set: string;
+  readonly since: string;
+}
+
 /** Everything an entry says, without its hash. Times in RFC 3339, UTC. */
 export interface LedgerBody {
   readonly publication: number;
@@ -33,6 +44,7 @@ export interface LedgerBody {
   readonly reason: string;
   readonly at: string;
   readonly hours: readonly LedgerHour[];
+  readonly rules?: LedgerRules;
 }
 
 /** The canonical JSON (RFC 8785) that is stored and hashed. */

@@ -2,7 +2,7 @@ import { coversCut, normalCut } from './cut.js';
 import type { Cut } from './cut.js';
 import { TruecountError } from './errors.js';
 import { ledgerCut } from './ledger.js';
-import type { LedgerHour, LedgerKind } from './ledger.js';
+import type { LedgerHour, PublishKind } from './ledger.js';
 import { checkEntryWords } from './ledger-words.js';
 import { formatTime } from './range.js';
 
@@ -23,7 +23,7 @@ export interface WantedHour {
 export interface PublishRequest {
   /** Names the request: asked again, the first entry is the answer. */
   readonly request: string;
-  readonly kind: LedgerKind;
+  readonly kind: PublishKind;
   readonly hours: readonly WantedHour[];
   readonly actor: string;
   readonly reason: string;

@@ -83,7 +83,9 @@ export const ConfigSchema = Type.Object({
   groupId: text('consumer group of the stream', 'truecount-stream'),
   temporalAddress: absent('host:port of the Temporal frontend'),
   lakeUrl: absent('folder of the lake; absent: lake/ under home'),
-  rulesFile: absent('rule set (JSON) that new hours pin; absent: the built-in one'),
+  rulesFile: absent(
+    'first rule set (JSON); absent: the built-in one; later ones: truecount rules put',
+  ),
   api: Type.Object({
     host: text('address that the API binds to', '127.0.0.1'),
     port: port('port of the API; 0 takes a free one', 8180),

@@ -6,7 +6,6 @@ import type { TimeRange } from '../core/range.js';
 import { HOUR_MS } from '../core/time.js';
 import { cutHour } from '../store/cut.js';
 import type { CutResult } from '../store/cut.js';
-import { activeRuleSet } from '../store/rule-sets.js';
 import { SESSION_LIMITS, isPassing } from '../store/session.js';
 
 /**
@@ -21,20 +20,19 @@ export async function cutHours(
   range: TimeRange,
   onCut: (result: CutResult) => void,
 ): Promise<CutResult[]> {
-  const { hash } = await activeRuleSet(session);
   const results: CutResult[] = [];
   for (let hourMs = range.fromMs; hourMs < range.toMs; hourMs += HOUR_MS) {
-    const result = await cutPatiently(session, hourMs, hash);
+    const result = await cutPatiently(session, hourMs);
     onCut(result);
     results.push(result);
   }
   return results;
 }
 
-async function cutPatiently(session: pg.Client, hourMs: number, pin: string): Promise<CutResult> {
+async function cutPatiently(session: pg.Client, hourMs: number): Promise<CutResult> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await cutHour(session, hourMs, pin);
+      return await cutHour(session, hourMs);
     } catch (error) {
       if (!isPassing(error)) throw error;
       if (attempt === TRIES) {

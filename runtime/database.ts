@@ -10,7 +10,7 @@ import {
   type MigrationReport,
 } from '../store/migrate.js';
 import { writeReadingSettings } from '../store/reading-settings.js';
-import { activateRuleSet } from '../store/rule-sets.js';
+import { beginWithRuleSet } from '../store/rule-versions.js';
 import type { Config } from './config.js';
 import { postgresPoolOptions } from './connections.js';
 import { packageFile } from './package-root.js';
@@ -20,7 +20,7 @@ export function releaseMigrations(): ReturnType<typeof readMigrations> {
   return readMigrations(packageFile('db', 'migrations'));
 }
 
-/** The rule set that new hours pin: the configured file, else the built-in one. */
+/** The first rule set: the configured file, else the built-in one. */
 export function configuredRuleSet(config: Config): RuleSet {
   const file = config.rulesFile;
   if (file === undefined) return DEFAULT_RULE_SET;
@@ -36,13 +36,13 @@ export function configuredRuleSet(config: Config): RuleSet {
 }
 
 /**
- * Brings the schema up to date, then stores the rule set and the reading settings in force.
- * Repeating it changes nothing.
+ * Brings the schema up to date, then stores the first rule set, where there is none, and the reading
+ * settings in force. Repeating it changes nothing.
  */
 export async function prepareDatabase(config: Config): Promise<MigrationReport> {
   return withDatabase(config, async (client) => {
     const report = await migrate(client, releaseMigrations());
-    await activateRuleSet(client, configuredRuleSet(config));
+    await beginWithRuleSet(client, configuredRuleSet(config));
     const { outOfOrdernessMs, idleTimeoutMs, graceMs, sessionTimeoutMs } = config.stream;
     await writeReadingSettings(client, {
       outOfOrdernessMs,

@@ -18,14 +18,14 @@ export interface CutResult {
 
 /**
  * Cuts one hour: from the commit on, no flush counts into it, and every click of it is live below
- * the cut or late at or above it. An hour without a row is created, pinned to `pin`. Cutting again
+ * the cut or late at or above it. An hour without a row is created, and pins what is in force for it. Cutting again
  * returns the first cut.
  *
  * The exclusive lock waits for the flushes that count into the hour, and they for it. The positions
  * are read in a statement after the lock was got: under READ COMMITTED it sees all of them.
  * Errors: SQLSTATE 55P03 when a flush holds the lock longer than the session's lock timeout.
  */
-export async function cutHour(client: pg.Client, hourMs: number, pin: string): Promise<CutResult> {
+export async function cutHour(client: pg.Client, hourMs: number): Promise<CutResult> {
   const hour = new Date(hourMs);
   await client.query('begin isolation level read committed');
   try {
@@ -33,8 +33,9 @@ export async function cutHour(client: pg.Client, hourMs: number, pin: string): P
       hour,
     ]);
     await client.query(
-      'insert into hours (hour, rule_set) values ($1, $2) on conflict (hour) do nothing',
-      [hour, pin],
+      `insert into hours (hour, rule_set) values ($1, rule_set_for($1))
+       on conflict (hour) do nothing`,
+      [hour],
     );
     const { rowCount } = await client.query(
       `update hours set state = 'cut', cut_at = clock_timestamp()

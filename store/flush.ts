@@ -22,8 +22,6 @@ export interface FlushHead {
   readonly countedHours: readonly number[];
   /** Every hour whose state the worker wants to know. */
   readonly askedHours: readonly number[];
-  /** The rule set that a new hour pins. */
-  readonly pin: string;
 }
 
 export type FlushOutcome =
@@ -87,7 +85,7 @@ async function begin(
     name: 'flush_begin',
     text: `select * from flush_begin($1::int[], $2::bigint[], $3::bigint[], $4::bigint[],
              $5::bigint[], $6::bigint[], $7::bigint[], $8::boolean[],
-             $9::timestamptz[], $10::timestamptz[], $11)`,
+             $9::timestamptz[], $10::timestamptz[])`,
     values: [
       moves.map((m) => m.slot),
       moves.map((m) => m.epoch),
@@ -99,7 +97,6 @@ async function begin(
       moves.map((m) => m.atEnd),
       head.countedHours.map((ms) => new Date(ms)),
       head.askedHours.map((ms) => new Date(ms)),
-      head.pin,
     ],
   });
   const refused = rows[0]?.refused_slot;

@@ -3,6 +3,8 @@ import { createClickView } from '../core/click/view.js';
 import type { ClickView } from '../core/click/view.js';
 import { TruecountError } from '../core/errors.js';
 import { HOUR_MS, MINUTE_MS } from '../core/time.js';
+import { versionFor } from '../core/rules/versions.js';
+import type { RulesInForce } from '../core/rules/versions.js';
 import type { HourState } from '../store/hours.js';
 import type { StoredRuleSet } from '../store/rule-sets.js';
 import { capsOf, fieldsOf } from '../core/rules/meaning.js';
@@ -24,10 +26,10 @@ const TEXT_BYTES_MAX = 64 * 1024 * 1024;
 const TEXT_BYTES_MORE = 64 * 1024 * 1024;
 
 export interface CounterOptions {
-  /** The rule set that an hour without a row is counted by. */
-  readonly active: StoredRuleSet;
-  /** Those that existing hours pin. */
-  readonly pinned: readonly StoredRuleSet[];
+  /** What is in force for hours without a row. */
+  readonly versions: readonly RulesInForce[];
+  /** All that is in force, and what existing hours pin. */
+  readonly ruleSets: readonly StoredRuleSet[];
   /** Four random words: see hash128. */
   readonly seeds: Int32Array;
   /** Records in the buffer at most. */
@@ -43,7 +45,7 @@ export class Counter implements RecordSink {
   /** Hours that no longer count, as far as known. */
   readonly cutHours = new Set<number>();
   readonly pins = new Map<number, string>();
-  private readonly active: CompiledRules;
+  private readonly versions: readonly RulesInForce[];
   private readonly rules = new Map<string, CompiledRules>();
   private readonly filters = new FilterTable();
   private readonly ads: ByteInterner;
@@ -57,14 +59,13 @@ export class Counter implements RecordSink {
   /** The buffer has reached a bound: reading stops until a flush was committed. */
   full = false;
 
-  constructor({ active, pinned, seeds, flushClicksMax }: CounterOptions) {
+  constructor({ versions, ruleSets: sets, seeds, flushClicksMax }: CounterOptions) {
     this.flushClicksMax = flushClicksMax;
-    const sets = [active, ...pinned.filter((set) => set.hash !== active.hash)];
+    this.versions = versions;
     const fields = [...new Set(sets.flatMap(({ ruleSet }) => fieldsOf(ruleSet)))];
     for (const { hash, ruleSet } of sets) {
       this.rules.set(hash, new CompiledRules(hash, ruleSet, fields, this.filters));
     }
-    this.active = this.rules.get(active.hash)!;
     const width = Math.max(...sets.map((s) => s.ruleSet.dimensions.length));
     this.buffer = new FlushBuffer(width);
     this.held = new HeldClicks(width, Math.max(...sets.map((s) => capsOf(s.ruleSet).length)));
@@ -81,6 +82,18 @@ export class Counter implements RecordSink {
   knows(pins: Iterable<string>): boolean {
     for (const pin of pins) if (!this.rules.has(pin)) return false;
     return true;
+  }
+
+  /**
+   * Goes on where another counter with the same seeds ends, after a commit: nothing is buffered, and
+   * what the partitions remember of ids and caps stays true. What it counted by, this one knows.
+   */
+  adopt(before: Counter, partitions: Iterable<PartitionState>): void {
+    for (const hourMs of before.cutHours) this.cutHours.add(hourMs);
+    for (const [hourMs, pin] of before.pins) this.pins.set(hourMs, pin);
+    for (const partition of partitions) {
+      for (const hour of partition.hours.values()) hour.rules = this.rules.get(hour.rules.hash)!;
+    }
   }
 
   /** Takes over what Postgres says of hours; memory of cut ones is dropped. */
@@ -196,9 +209,8 @@ export class Counter implements RecordSink {
   }
 
   private firstSight(state: PartitionState, hourMs: number): PartitionHour {
-    const pin = this.pins.get(hourMs);
-    const rules = pin === undefined ? this.active : this.rules.get(pin)!;
-    return state.addHour(hourMs, rules, this.cutHours.has(hourMs));
+    const pin = this.pins.get(hourMs) ?? versionFor(this.versions, hourMs)!.hash;
+    return state.addHour(hourMs, this.rules.get(pin)!, this.cutHours.has(hourMs));
   }
 
   /** Takes what is needed of the decoded click; it is counted when the others around it are. */

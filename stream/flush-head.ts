@@ -3,11 +3,7 @@ import type { Counter } from './counter.js';
 import type { PartitionState } from './partition-state.js';
 
 /** What a flush of `moved` asks Postgres before it may write: fences, hours to lock, states. */
-export function flushHead(
-  counter: Counter,
-  moved: ReadonlySet<PartitionState>,
-  pin: string,
-): FlushHead {
+export function flushHead(counter: Counter, moved: ReadonlySet<PartitionState>): FlushHead {
   return {
     moves: [...moved]
       .sort((a, b) => a.slot - b.slot)
@@ -23,6 +19,5 @@ export function flushHead(
       })),
     countedHours: counter.buffer.countedHours(moved),
     askedHours: counter.buffer.hours(),
-    pin,
   };
 }

@@ -6,7 +6,7 @@ export interface StreamOptions {
   /** Name of this process, for people: shown as the owner of partitions. */
   readonly owner: string;
   readonly postgres: pg.ClientConfig;
-  /** The rule set that new hours pin; absent: the one in force in Postgres. */
+  /** The first rule set, where Postgres has none yet. */
   readonly ruleSet?: RuleSet;
   /** Longest time between two flushes while the worker keeps up. */
   readonly flushIntervalMs: number;

@@ -11,7 +11,7 @@ import type { TopicPartition } from './log-source.js';
  */
 export interface PartitionHour {
   readonly hourMs: number;
-  readonly rules: CompiledRules;
+  rules: CompiledRules;
   /** First offset of a click of this hour: the memory is rebuilt from here. */
   readonly firstOffset: number;
   cut: boolean;

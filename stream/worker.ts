@@ -4,12 +4,12 @@ import type { FlushOutcome } from '../store/flush.js';
 import { loadHours, loadOverflows } from '../store/hours.js';
 import type { HourState } from '../store/hours.js';
 import { reportPositions } from '../store/progress.js';
-import { activateRuleSet, activeRuleSet, loadRuleSets } from '../store/rule-sets.js';
-import type { StoredRuleSet } from '../store/rule-sets.js';
+import { beginWithRuleSet, newestRuleVersion } from '../store/rule-versions.js';
 import type { Logger } from 'pino';
 import type pg from 'pg';
 import { takePartitions } from './assignment.js';
-import { Counter } from './counter.js';
+import type { Counter } from './counter.js';
+import { createCounter } from './create-counter.js';
 import { Database } from './database.js';
 import { giveUpOldestHours } from './dedupe-bound.js';
 import { flushHead } from './flush-head.js';
@@ -33,7 +33,8 @@ const REPORT_MS = 1_000;
 export class StreamWorker implements LogSourceHandler {
   private readonly states = new Map<string, PartitionState>();
   private counter: Counter | null = null;
-  private active: StoredRuleSet | null = null;
+  /** Newest version of the rules that the counter knows. */
+  private version = 0;
   private readonly turns = new Turns();
   private readonly database: Database;
   private readonly seeds = crypto.getRandomValues(new Int32Array(4));
@@ -147,20 +148,33 @@ export class StreamWorker implements LogSourceHandler {
 
   /** A counter that knows the rule sets of all hours; a new one starts with nothing believed. */
   private async prepareCounter(client: pg.Client, hours: readonly HourState[]): Promise<Counter> {
-    const { ruleSet } = this.options;
-    this.active ??= await (ruleSet === undefined
-      ? activeRuleSet(client)
-      : activateRuleSet(client, ruleSet));
-    const pins = new Set(hours.map((hour) => hour.pin));
-    if (this.counter?.knows(pins) === true) return this.counter;
+    if (this.counter?.knows(hours.map((hour) => hour.pin)) === true) return this.counter;
+    if (this.options.ruleSet !== undefined) await beginWithRuleSet(client, this.options.ruleSet);
     this.states.clear();
-    this.counter = new Counter({
-      active: this.active,
-      pinned: await loadRuleSets(client, [...pins]),
-      seeds: this.seeds,
-      flushClicksMax: this.options.flushClicksMax,
-    });
+    this.counter = await this.newCounter(client, hours);
     return this.counter;
+  }
+
+  private async newCounter(client: pg.Client, hours: readonly HourState[]): Promise<Counter> {
+    const { flushClicksMax } = this.options;
+    const created = await createCounter(client, hours, { seeds: this.seeds, flushClicksMax });
+    this.version = created.version;
+    return created.counter;
+  }
+
+  /** Before an hour comes that a newer version of the rules counts, the counter knows it. */
+  private async followRules(): Promise<void> {
+    const newest = await this.database.run('a look at the rules', newestRuleVersion);
+    if (newest === this.version || this.counter === null) return;
+    await this.flush();
+    const before = this.counter as Counter | null;
+    if (before === null) return;
+    const counter = await this.database.run('reading the rules', async (client) =>
+      this.newCounter(client, await loadHours(client)),
+    );
+    counter.adopt(before, this.states.values());
+    this.counter = counter;
+    this.log.info({ version: newest }, 'a rule set was put');
   }
 
   private flushDue(): boolean {
@@ -185,7 +199,7 @@ export class StreamWorker implements LogSourceHandler {
     const { counter } = this;
     const moved = new Set([...this.states.values()].filter((state) => state.moved));
     if (counter === null || moved.size === 0) return;
-    const head = flushHead(counter, moved, this.active!.hash);
+    const head = flushHead(counter, moved);
     let startedAtMs = 0;
     const outcome = await this.database.run('a flush', (client) => {
       // Of the try that succeeds: how long Postgres was away is not what a flush takes.
@@ -269,6 +283,7 @@ export class StreamWorker implements LogSourceHandler {
     if (this.flushDue()) await this.flush();
     if (performance.now() - this.lastReportAtMs < REPORT_MS) return;
     this.lastReportAtMs = performance.now();
+    await this.followRules();
     const quiet = [...this.states.values()].filter((state) => !state.moved);
     if (quiet.length === 0) return;
     const reports = quiet.map((state) => ({

@@ -104,7 +104,10 @@ export interface AggregateInput {
 export interface TaskResult {
   readonly cells: { key: string; bytes: number; sha256: string; rows: number };
   /** Per event minute, 60 numbers each. */
-  readonly flow: Readonly<Record<'received' | 'counted' | 'duplicate' | 'filtered', number[]>>;
+  readonly flow: Readonly<Record<'received' | 'counted' | 'duplicate' | 'filtered', number[]>> & {
+    /** By reason; absent: of a release that knew no filters. */
+    readonly filteredBy?: Readonly<Record<string, readonly number[]>>;
+  };
   readonly rowsRead: number;
 }
 

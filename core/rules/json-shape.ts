@@ -52,7 +52,7 @@ export function entriesAt<T>(
     ([key, one]) => [key, entry(`${place}[${JSON.stringify(key)}]`, key, one)] as const,
   );
   // fromEntries defines own properties, also for a key like "__proto__".
-  return Object.fromEntries(read) as Record<string, T>;
+  return Object.fromEntries(read);
 }
 
 /** A whole number from `min` to `max`. */

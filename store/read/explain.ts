@@ -32,7 +32,7 @@ const CELL = `
       join generations g on g.id = p.generation
   )
   select head.newest, head.as_of, h.cut_at is not null as is_cut,
-         coalesce(s.rule_set, h.rule_set, (select hash from active_rule_set)) as rule_set,
+         coalesce(s.rule_set, h.rule_set, rule_set_for($1)) as rule_set,
          case when s.id is null then minute_state($5::timestamptz, head.watermark_ms)
               else 'final' end as state,
          coalesce(s.revision, 0) as revision,

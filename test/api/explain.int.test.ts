@@ -3,6 +3,7 @@ import { formatTime } from '../../core/range.js';
 import { HOUR_MS } from '../../core/time.js';
 import { bucketOf } from '../../core/lake-file.js';
 import { DEFAULT_RULE_SET, hashRuleSet } from '../../core/rules/rule-set.js';
+import { beginWithRuleSet } from '../../store/rule-versions.js';
 import { publish } from '../../store/publish/publish.js';
 import { openSession } from '../../store/session.js';
 import { seedGeneration } from '../support/generations.js';
@@ -24,7 +25,7 @@ beforeAll(async () => {
   const { pool, url } = open.database;
   first = await seedGeneration(pool, generation(100, 3));
   second = await seedGeneration(pool, generation(110, 4));
-  await pool.query('insert into active_rule_set (hash) values ($1)', [RULES]);
+  await beginWithRuleSet(pool, DEFAULT_RULE_SET);
   await pool.query(`insert into hour_cuts select $1, slot, 100 from stream_progress;`, [
     new Date(HOUR),
   ]);
@@ -205,7 +206,7 @@ test('entries are told as they are, also what jsonb does not take; with the diff
   const own = await openApi();
   const { pool } = own.database;
   const id = await seedGeneration(pool, generation(100, 3));
-  await pool.query('insert into active_rule_set (hash) values ($1)', [RULES]);
+  await beginWithRuleSet(pool, DEFAULT_RULE_SET);
   const { rows } = await pool.query<{ id: string }>(
     `insert into reconciliations (hour, generation, against, revision, clicks_base, clicks_new,
        clicks_moved, cells_compared, cells_differ, causes, drift, threshold, decision, reason, made_by)

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { audit, type AuditOptions } from '../../audit/audit.js';
 import type { AuditReport } from '../../audit/report.js';
-import type { LedgerKind } from '../../core/ledger.js';
+import type { PublishKind } from '../../core/ledger.js';
 import { publish } from '../../store/publish/publish.js';
 import { auditedWorld } from './audited-world.js';
 import { TEN_MS } from './world.js';
@@ -23,7 +23,7 @@ async function goOn(): Promise<void> {
   const client = new pg.Client({ connectionString: world.database.url });
   await client.connect();
   const step = (
-    kind: LedgerKind,
+    kind: PublishKind,
     generation: number,
     expectedRevision: number,
     offsets: number[] = [],

@@ -35,7 +35,7 @@ function facts(...standings: HourStanding[]): PlanFacts {
     range: { fromMs: FIRST_MS, toMs: FIRST_MS + standings.length * HOUR_MS },
     standings,
     volumes: new Map([[FIRST_MS, { files: 2, bytes: 2_048, rows: 30 }]]),
-    activeRules: 'active',
+    versions: [{ version: 1, hash: 'active', sinceMs: null }],
   };
 }
 

@@ -313,7 +313,7 @@ describe('step by step, where late clicks were taken in', () => {
     await untilCounted(rig.pool, kafkaBrokers(), rig.topic);
     const late = await json(['replay', ...HOUR, '--reason', 'late clicks']);
     expect(late.document).toMatchObject({ result: { published: 1 } });
-    const { rows } = await rig.pool.query<{ hash: string }>('select hash from active_rule_set');
+    const { rows } = await rig.pool.query<{ hash: string }>('select hash from rule_versions');
     const rules = ['--rules', rows[0]!.hash];
     const { document } = await json(['recompute', ...HOUR, ...rules, '--plan']);
     expect(document).toMatchObject({ hours: [{ steps: ['recompute at the served cut'] }] });

@@ -5,13 +5,13 @@ import type pg from 'pg';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { audit } from '../../audit/audit.js';
 import type { Cut } from '../../core/cut.js';
-import { DEFAULT_RULE_SET, hashRuleSet } from '../../core/rules/rule-set.js';
+import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
 import { HOUR_MS } from '../../core/time.js';
 import { DEFAULT_FROM_MS, generateClicks } from '../../ingest/generator/generate.js';
 import type { GeneratedRecord } from '../../ingest/generator/generate.js';
 import { cutHour } from '../../store/cut.js';
 import { reconcileHour } from '../../store/reconcile/reconcile.js';
-import { activateRuleSet } from '../../store/rule-sets.js';
+import { beginWithRuleSet } from '../../store/rule-versions.js';
 import { openSession } from '../../store/session.js';
 import { startArchiver, untilArchived, type Archiver } from '../support/archive.js';
 import { freshDatabase, freshTopic, kafkaBrokers, type TestDatabase } from '../support/stack.js';
@@ -35,7 +35,7 @@ beforeEach(async () => {
   database = await freshDatabase();
   folder = await mkdtemp(join(tmpdir(), 'truecount-cutting-'));
   topic = await freshTopic(3);
-  await activateRuleSet(database.pool, DEFAULT_RULE_SET);
+  await beginWithRuleSet(database.pool, DEFAULT_RULE_SET);
   const flushOften = { flushIntervalMs: 50 };
   workers = [0, 1].map(() => startWorker(kafkaBrokers(), database, [topic], flushOften));
   archiver = await startArchiver(database, [topic], { folder, flushIntervalMs: 1_000 });
@@ -73,7 +73,6 @@ it('hours that are cut while their clicks flow: a recompute at each cut gives th
   const load = generateClicks({ clicks, seed: 11, hours: HOURS, withTruth: false });
   const records: Iterator<GeneratedRecord, unknown> = load[Symbol.iterator]();
   const flow = (n: number) => produce(kafkaBrokers(), topic, take(records, n), PER_SEND);
-  const pin = hashRuleSet(DEFAULT_RULE_SET);
   const cuts = new Map<number, Cut>();
   await flow(CLICKS_PER_HOUR / 2);
   for (let i = 0; i < HOURS; i++) {
@@ -83,7 +82,7 @@ it('hours that are cut while their clicks flow: a recompute at each cut gives th
     await until('clicks of the hour are counted', async () => {
       return (await committed()) >= (i + 0.3) * CLICKS_PER_HOUR;
     });
-    const { cut, cutNow } = await cutHour(session, hourMs, pin);
+    const { cut, cutNow } = await cutHour(session, hourMs);
     expect(cutNow).toBe(true);
     cuts.set(hourMs, cut);
     await flowing;

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
 import { cutHours } from '../../runtime/cut-hours.js';
 import { takePartition } from '../../store/progress.js';
-import { activateRuleSet } from '../../store/rule-sets.js';
+import { beginWithRuleSet } from '../../store/rule-versions.js';
 import { openSession } from '../../store/session.js';
 import { freshDatabase } from '../support/stack.js';
 import type { TestDatabase } from '../support/stack.js';
@@ -35,7 +35,7 @@ describe('a writer that is frozen in the middle of sending', () => {
 
   beforeEach(async () => {
     database = await freshDatabase();
-    await activateRuleSet(database.pool, DEFAULT_RULE_SET);
+    await beginWithRuleSet(database.pool, DEFAULT_RULE_SET);
     const session = { connection: { connectionString: database.url }, limits: LIMITS };
     frozen = await openSession({ ...session, applicationName: 'frozen' });
     other = await openSession({ ...session, applicationName: 'other' });

@@ -9,7 +9,6 @@ import { HOUR_MS } from '../../core/time.js';
 import { generateClicks } from '../../ingest/generator/generate.js';
 import { cutHour } from '../../store/cut.js';
 import { archiveCoverage, filesOfHour, wantArchived } from '../../store/lake/manifest.js';
-import { activeRuleSet } from '../../store/rule-sets.js';
 import { openSession } from '../../store/session.js';
 import { recomputeHour } from '../final/recompute.js';
 import { expectArchived, lakeRows, startArchiver, untilArchived } from '../support/archive.js';
@@ -273,7 +272,7 @@ describe('coverage', () => {
     });
     try {
       await untilCounted(database.pool, kafkaBrokers(), topic);
-      const { cut } = await cutHour(session, START_MS, (await activeRuleSet(session)).hash);
+      const { cut } = await cutHour(session, START_MS);
       expect(cut).not.toEqual([]);
       const reached = async (): Promise<boolean> => (await archiveCoverage(session, cut)).reached;
       await until('the cut is archived', reached, { deadlineMs: 20_000 });

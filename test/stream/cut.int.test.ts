@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HOUR_MS, MINUTE_MS } from '../../core/time.js';
 import { cutHour } from '../../store/cut.js';
 import type { CutResult } from '../../store/cut.js';
-import { activeRuleSet } from '../../store/rule-sets.js';
+import { newestRuleVersion } from '../../store/rule-versions.js';
 import { openSession } from '../../store/session.js';
 import { freshDatabase, freshTopic, kafkaBrokers } from '../support/stack.js';
 import type { TestDatabase } from '../support/stack.js';
@@ -96,12 +96,12 @@ describe(`the cut, ${String(CUTS)} times`, () => {
     });
     const cuts: CutResult[] = [];
     try {
-      const pin = await until('a rule set in force', () => activeRuleSet(database.pool));
+      await until('a rule set in force', () => newestRuleVersion(database.pool));
       for (let hour = 0; hour < HOURS + 3; hour++) {
         // The first hour may be cut before any click of it was flushed; the rest while clicks flow.
         const before = await counted();
         if (hour > 0) await until('more clicks counted', async () => (await counted()) > before);
-        cuts.push(await cutHour(session, FIRST_HOUR_MS + hour * HOUR_MS, pin.hash));
+        cuts.push(await cutHour(session, FIRST_HOUR_MS + hour * HOUR_MS));
       }
       const last = await counted();
       await until('clicks after the last cut', async () => (await counted()) > last + 1_000);
@@ -145,8 +145,7 @@ describe(`the cut, ${String(CUTS)} times`, () => {
       connection: { connectionString: database.url },
       applicationName: 'test-cut',
     });
-    const { hash } = await activeRuleSet(database.pool);
-    const { cut } = await cutHour(session, FIRST_HOUR_MS, hash);
+    const { cut } = await cutHour(session, FIRST_HOUR_MS);
     await session.end();
     expect(cut.map((p) => p.nextOffset)).toEqual([10]);
     await untilCounted(database.pool, kafkaBrokers(), topic);

@@ -5,7 +5,9 @@ import { KafkaLog } from '../../audit/kafka-log.js';
 import { DEFAULT_RULE_SET, hashRuleSet } from '../../core/rules/rule-set.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
 import { HOUR_MS } from '../../core/time.js';
-import { activateRuleSet } from '../../store/rule-sets.js';
+import { storeRuleSet } from '../../store/rule-sets.js';
+import { openSession } from '../../store/session.js';
+import { beginWithRuleSet, putRuleSet } from '../../store/rule-versions.js';
 import { generateClicks } from '../../ingest/generator/generate.js';
 import { freshDatabase, freshTopic, kafkaBrokers } from '../support/stack.js';
 import type { TestDatabase } from '../support/stack.js';
@@ -48,6 +50,17 @@ describe('rule sets and dedupe memory of a running stream', () => {
   const send = (records: Iterable<LogRecord>): Promise<number> =>
     produce(kafkaBrokers(), topic, records);
 
+  /** Puts a rule set in force from an hour of the test on. */
+  async function put(ruleSet: RuleSet, hour: number): Promise<void> {
+    const session = await openSession({
+      connection: { connectionString: database.url },
+      applicationName: 'test-rules',
+    });
+    const sinceMs = FROM_MS + hour * HOUR_MS;
+    await putRuleSet(session, { ruleSet, sinceMs, author: 'ada', reason: 'a test' });
+    await session.end();
+  }
+
   /** Names of broken checks, by the checker that operators use. */
   async function broken(): Promise<string[]> {
     const log = new KafkaLog(
@@ -86,8 +99,7 @@ describe('rule sets and dedupe memory of a running stream', () => {
     start({ ruleSet: NO_MAP });
     await send(clicks(0, 1_000));
     await counted();
-    await stopAll();
-    start({ ruleSet: DEFAULT_RULE_SET });
+    await put(DEFAULT_RULE_SET, 0);
     await send([...clicks(0, 500, 1_000), ...clicks(1, 700)]);
     await counted();
     expect(await filtersByHour()).toEqual({
@@ -101,14 +113,18 @@ describe('rule sets and dedupe memory of a running stream', () => {
     expect(await broken()).toEqual([]);
   });
 
-  test('two workers with different rule sets count every hour by its one pin', async () => {
+  test('rule sets that are put while two workers count: every hour has one pin', async () => {
     start({ ruleSet: NO_MAP, flushIntervalMs: 20 });
-    start({ ruleSet: DEFAULT_RULE_SET, flushIntervalMs: 20 });
+    start({ ruleSet: NO_MAP, flushIntervalMs: 20 });
     await until('both own partitions', async () => {
       const { rows } = await database.pool.query('select distinct owner from stream_progress');
       return rows.length === 2;
     });
-    for (let hour = 0; hour < 6; hour++) await send(clicks(hour, 400));
+    for (let hour = 0; hour < 6; hour++) {
+      const sent = send(clicks(hour, 400));
+      await put(hour % 2 === 0 ? DEFAULT_RULE_SET : NO_MAP, hour);
+      await sent;
+    }
     await counted();
     const { rows } = await database.pool.query<{ h: string; pin: string }>(
       'select extract(epoch from hour - $1) / 3600 as h, rule_set as pin from hours order by 1',
@@ -125,8 +141,9 @@ describe('rule sets and dedupe memory of a running stream', () => {
   });
 
   test('an hour pinned elsewhere while its clicks are buffered is counted by that pin', async () => {
-    await activateRuleSet(database.pool, NO_MAP);
-    start({ ruleSet: DEFAULT_RULE_SET, flushIntervalMs: 8_000 });
+    await beginWithRuleSet(database.pool, DEFAULT_RULE_SET);
+    await storeRuleSet(database.pool, NO_MAP);
+    start({ flushIntervalMs: 8_000 });
     await until('the partitions are owned', async () => {
       const { rows } = await database.pool.query('select 1 from stream_progress');
       return rows.length === 4;

@@ -271,6 +271,6 @@ it('refuses a range that is not over', async () => {
 });
 
 async function ownRules(): Promise<string> {
-  const { rows } = await rig.pool.query<{ hash: string }>('select hash from active_rule_set');
+  const { rows } = await rig.pool.query<{ hash: string }>('select hash from rule_versions');
   return rows[0]!.hash;
 }

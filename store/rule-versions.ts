@@ -1,0 +1,127 @@
+import type pg from 'pg';
+import { TruecountError } from '../core/errors.js';
+import { formatTime } from '../core/range.js';
+import type { RuleSet } from '../core/rules/rule-set.js';
+import type { RulesInForce } from '../core/rules/versions.js';
+import { HOUR_MS, hourOf } from '../core/time.js';
+import { appendEntry, lockHead } from './publish/ledger.js';
+import { inTransaction } from './publish/transaction.js';
+import { storeRuleSet } from './rule-sets.js';
+
+/** A rule set that was put in force, by whom and why. */
+export interface RuleVersion extends RulesInForce {
+  readonly author: string;
+  readonly reason: string;
+  readonly putAtMs: number;
+  /** Number of its entry in the ledger; null: it was there from the beginning. */
+  readonly publication: number | null;
+}
+
+/** What is to come into force. */
+export interface RulesToPut {
+  readonly ruleSet: RuleSet;
+  /** First millisecond of its first hour; left out: the first hour that nobody has begun to count. */
+  readonly sinceMs?: number;
+  readonly author: string;
+  readonly reason: string;
+}
+
+export interface PutRules {
+  readonly version: RuleVersion;
+  /** It was the newest already. */
+  readonly existed: boolean;
+}
+
+interface VersionRow {
+  version: number;
+  hash: string;
+  since: Date | null;
+  author: string;
+  reason: string;
+  put_at: Date;
+  publication: string | null;
+}
+
+/** All versions, ascending. */
+export async function listRuleVersions(reader: pg.ClientBase | pg.Pool): Promise<RuleVersion[]> {
+  const { rows } = await reader.query<VersionRow>(
+    'select version, hash, since, author, reason, put_at, publication from rule_versions order by 1',
+  );
+  return rows.map((row) => ({
+    version: row.version,
+    hash: row.hash,
+    sinceMs: row.since?.getTime() ?? null,
+    author: row.author,
+    reason: row.reason,
+    putAtMs: row.put_at.getTime(),
+    publication: row.publication === null ? null : Number(row.publication),
+  }));
+}
+
+/** The number of the newest version; 0: there is none. */
+export async function newestRuleVersion(reader: pg.ClientBase | pg.Pool): Promise<number> {
+  const { rows } = await reader.query<{ newest: number }>(
+    'select coalesce(max(version), 0) as newest from rule_versions',
+  );
+  return rows[0]!.newest;
+}
+
+/** Makes a rule set the first version, for all hours, if there is none yet. */
+export async function beginWithRuleSet(
+  client: pg.ClientBase | pg.Pool,
+  ruleSet: RuleSet,
+): Promise<void> {
+  const { hash } = await storeRuleSet(client, ruleSet);
+  await client.query(
+    `insert into rule_versions (version, hash, author, reason)
+     values (1, $1, 'configuration', 'the first rule set') on conflict (version) do nothing`,
+    [hash],
+  );
+}
+
+/**
+ * Puts a rule set in force, with an entry in the ledger. Hours that have a row keep their pin; those
+ * from `sinceMs` on that come to have one get this. Asking twice for the newest changes nothing.
+ * @throws TruecountError `invalid_argument` for a time that is no hour, or words that the ledger does
+ * not take
+ */
+export async function putRuleSet(
+  client: pg.Client,
+  { ruleSet, sinceMs, author, reason }: RulesToPut,
+): Promise<PutRules> {
+  if (sinceMs !== undefined && hourOf(sinceMs) !== sinceMs) {
+    throw new TruecountError('invalid_argument', `${formatTime(sinceMs)} is not a full hour`, {
+      hint: 'a rule set comes into force at the beginning of an hour',
+    });
+  }
+  return inTransaction<PutRules>(client, async () => {
+    const head = await lockHead(client);
+    const versions = await listRuleVersions(client);
+    const newest = versions.at(-1);
+    const { hash } = await storeRuleSet(client, ruleSet);
+    if (newest?.hash === hash && (sinceMs === undefined || newest.sinceMs === sinceMs)) {
+      return { keep: false, value: { version: newest, existed: true } };
+    }
+    const number = versions.length + 1;
+    const since = new Date(sinceMs ?? (await firstUncounted(client)));
+    await appendEntry(client, head, {
+      ...{ kind: 'rules', request: `rules v${String(number)}`, actor: author, reason, hours: [] },
+      rules: { version: number, rule_set: hash, since: formatTime(since.getTime()) },
+    });
+    await client.query(
+      `insert into rule_versions (version, hash, since, author, reason, publication)
+       values ($1, $2, $3, $4, $5, $6)`,
+      [number, hash, since, author, reason, head.publication],
+    );
+    const version = (await listRuleVersions(client)).at(-1)!;
+    return { keep: true, value: { version, existed: false } };
+  });
+}
+
+/** The hour after the newest that has a row, and after the one that runs. */
+async function firstUncounted(client: pg.ClientBase): Promise<number> {
+  const { rows } = await client.query<{ newest: Date }>(
+    `select greatest(max(hour), date_trunc('hour', clock_timestamp(), 'UTC')) as newest from hours`,
+  );
+  return rows[0]!.newest.getTime() + HOUR_MS;
+}
