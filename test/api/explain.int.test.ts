@@ -193,6 +193,33 @@ test('a live minute is explained by the stream’s position and the files so far
   });
 });
 
+test('filtered clicks of the minute are told by reason: of the stream, and of the generation', async () => {
+  const { pool } = open.database;
+  const reasons = (of: Record<string, number>) =>
+    Object.entries(of).map(([reason, n]) => [
+      reason,
+      Array.from({ length: 60 }, (_, m) => (m === 5 ? n : 0)),
+    ]);
+  for (const [reason, counts] of reasons({ too_many: 1, robot: 2, unused: 0 })) {
+    await pool.query(`insert into filtered_flow values ($1, 0, $2, $3), ($1, 1, $2, $3)`, [
+      ...[new Date(LIVE_HOUR), reason, counts],
+    ]);
+  }
+  for (const [reason, counts] of reasons({ robot: 5 })) {
+    await pool.query(`insert into generation_filtered values ($1, $2, $3)`, [
+      ...[second, reason, counts],
+    ]);
+  }
+  const byReason = async (query: Record<string, string | number>) => {
+    const { body } = await explain(query);
+    return (body as { minute_of_all_ads: { filtered_by: object } }).minute_of_all_ads.filtered_by;
+  };
+  expect(await byReason({ minute: '2026-11-21T11:05' })).toEqual({ robot: 4, too_many: 2 });
+  expect(await byReason({ minute: '2026-11-21T11:06' })).toEqual({});
+  expect(await byReason({ minute: '2026-11-21T10:05' })).toEqual({ robot: 5 });
+  expect(await byReason({ minute: '2026-11-21T10:05', as_of: 1 })).toEqual({});
+});
+
 test.each([
   [{ minute: '2026-11-21T10:05:30Z' }, 400, 'invalid_range'],
   [{ minute: '2026-11-21T10:05', as_of: 9 }, 404, 'not_found'],
