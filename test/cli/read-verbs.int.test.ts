@@ -177,3 +177,19 @@ test.each([
 ])('%j is wrong usage', async (args) => {
   await expect(run(...args)).rejects.toMatchObject({ code: 'invalid_argument' });
 });
+
+test('explain says for which reasons clicks of the minute were filtered', async () => {
+  await open.database.pool.query(`
+    insert into minute_flow (hour, slot, counted, duplicate, filtered, late)
+    select '2026-11-20T22:00Z', slot, n, n, array_fill(0, array[3]) || 5 || array_fill(0, array[56]), n
+      from stream_progress, (values (array_fill(0, array[60]))) z (n) where partition = 0`);
+  await open.database.pool.query(`
+    insert into filtered_flow
+    select '2026-11-20T22:00Z', slot, reason, array_fill(0, array[3]) || n || array_fill(0, array[56])
+      from stream_progress, (values ('too_many', 2), ('robot', 3)) of (reason, n) where partition = 0`);
+  const text = await run('explain', 'b', '2026-11-20T22:03');
+  expect(text).toContain(
+    '5 received - 0 duplicates - 5 filtered (robot 3, too_many 2) = 0 counted',
+  );
+  expect(await run('explain', 'b', '2026-11-20T22:04')).toContain('- 0 filtered = 0 counted');
+});
