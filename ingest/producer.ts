@@ -1,5 +1,5 @@
 import { CompressionTypes } from 'kafkajs';
-import type { Kafka, Message, Producer } from 'kafkajs';
+import type { Kafka, Message, Producer, RecordMetadata } from 'kafkajs';
 import { TruecountError } from '../core/errors.js';
 import { partitionOf } from './partitioner.js';
 
@@ -7,6 +7,16 @@ export interface ClickProducerOptions {
   readonly topic: string;
   /** Default none. */
   readonly compression?: 'none' | 'gzip';
+}
+
+/** Told where a record stands in the log; null: acknowledged, but the broker did not say where. */
+export type OnStored = (partition: number, offset: number | null) => void;
+
+interface Pending {
+  readonly partition: number;
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly onStored: OnStored | undefined;
 }
 
 /**
@@ -34,7 +44,7 @@ const FIRST_CONTACT = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 4 }
  * it, and a broker that had stored the first then takes the second for its repetition.
  */
 export class ClickProducer {
-  private batch: Message[] = [];
+  private batch: Pending[] = [];
   private batchBytes = 0;
   private readonly partitionBytes: Float64Array;
   private inFlight: Promise<void> | undefined;
@@ -70,9 +80,10 @@ export class ClickProducer {
 
   /**
    * Takes a record. Gives a promise if the caller has to wait before the next one, since a batch is
-   * full and the one before is still in flight. It rejects as `flush` does.
+   * full and the one before is still in flight. It rejects as `flush` does. `onStored` is told once
+   * all in-sync replicas have the record.
    */
-  add(key: Buffer, value: Buffer): Promise<void> | undefined {
+  add(key: Buffer, value: Buffer, onStored?: OnStored): Promise<void> | undefined {
     const partition = partitionOf(key, this.partitions);
     const bytes = key.length + value.length + RECORD_OVERHEAD_BYTES;
     const full =
@@ -80,9 +91,10 @@ export class ClickProducer {
       this.batchBytes + bytes > BATCH_BYTES_MAX ||
       this.partitionBytes[partition]! + bytes > PARTITION_BYTES_MAX;
     const turn = full && this.batch.length > 0 ? this.send() : undefined;
-    if (turn === undefined) this.put(partition, key, value, bytes);
+    const pending = { partition, key, value, onStored };
+    if (turn === undefined) this.put(pending, bytes);
     return turn?.then(() => {
-      this.put(partition, key, value, bytes);
+      this.put(pending, bytes);
     });
   }
 
@@ -100,28 +112,32 @@ export class ClickProducer {
     await this.producer.disconnect();
   }
 
-  private put(partition: number, key: Buffer, value: Buffer, bytes: number): void {
-    this.batch.push({ partition, key, value });
+  private put(pending: Pending, bytes: number): void {
+    this.batch.push(pending);
     this.batchBytes += bytes;
-    this.partitionBytes[partition]! += bytes;
+    this.partitionBytes[pending.partition]! += bytes;
   }
 
   /** Waits for the batch in flight, then puts the filled one in its place. */
   private async send(): Promise<void> {
     await this.inFlight;
-    const messages = this.batch;
+    const batch = this.batch;
     this.batch = [];
     this.batchBytes = 0;
     this.partitionBytes.fill(0);
-    this.inFlight = this.transmit(messages);
+    this.inFlight = this.transmit(batch);
     // Awaited by the next send or flush; until then a failure is not unhandled.
     this.inFlight.catch(() => undefined);
   }
 
-  private async transmit(messages: Message[]): Promise<void> {
+  private async transmit(batch: Pending[]): Promise<void> {
+    tell(batch, await this.sent(batch));
+  }
+
+  private async sent(messages: Message[]): Promise<RecordMetadata[]> {
     const { topic, compression } = this.options;
     try {
-      await this.producer.send({
+      return await this.producer.send({
         topic,
         messages,
         acks: -1,
@@ -137,6 +153,16 @@ export class ClickProducer {
         cause,
       });
     }
+  }
+}
+
+/** The records of a partition are one record batch, in the order in which they were added. */
+function tell(batch: readonly Pending[], stored: readonly RecordMetadata[]): void {
+  const next = new Map(stored.map((one) => [one.partition, Number(one.baseOffset ?? -1)]));
+  for (const { partition, onStored } of batch) {
+    const offset = next.get(partition) ?? -1;
+    onStored?.(partition, offset < 0 ? null : offset);
+    if (offset >= 0) next.set(partition, offset + 1);
   }
 }
 

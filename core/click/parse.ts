@@ -69,7 +69,7 @@ export function readClick(
   bytes: Uint8Array | null,
   appendMs: number,
 ): ReadClick | Extract<DecodeResult, { kind: 'rejected' }> {
-  try {
+  return orRejected(() => {
     const { record, text } = parseRecord(payloadOf(bytes));
     const eventId = required(record, 'event_id');
     const adId = required(record, 'ad_id');
@@ -89,6 +89,26 @@ export function readClick(
       record,
       text,
     };
+  });
+}
+
+/** A JSON object that may be no click: the first half of what the decoder checks. */
+export interface ReadObject {
+  readonly kind: 'object';
+  /** Without framing and byte order mark. */
+  readonly text: string;
+}
+
+/** The object in a record, if there is one; whether it is a click is not looked at. */
+export function readObject(
+  bytes: Uint8Array | null,
+): ReadObject | Extract<DecodeResult, { kind: 'rejected' }> {
+  return orRejected(() => ({ kind: 'object', text: parseRecord(payloadOf(bytes)).text }));
+}
+
+function orRejected<T>(read: () => T): T | Extract<DecodeResult, { kind: 'rejected' }> {
+  try {
+    return read();
   } catch (error) {
     if (!(error instanceof Rejection)) throw error;
     return { kind: 'rejected', reason: error.reason, detail: error.detail };

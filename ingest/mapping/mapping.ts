@@ -64,6 +64,16 @@ export function parseMapping(text: string, name: string): Mapping {
   return document;
 }
 
+/**
+ * Refuses what a mapping says of CSV only, where the sources are JSON objects (a redrive).
+ * @throws TruecountError `invalid_mapping`
+ */
+export function checkRedriveMapping(mapping: Mapping, name: string): void {
+  if (mapping.csv === undefined) return;
+  const problem = 'csv: the records are JSON objects, a column is a member of them';
+  throw invalid(name, [problem], ['leave csv out']);
+}
+
 function reservedFields(mapping: Mapping): string[] {
   return Object.keys(mapping.fields ?? {})
     .filter((field) => ['event_id', 'ad_id', 'timestamp'].includes(field))
