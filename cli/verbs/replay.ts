@@ -17,6 +17,7 @@ import { replayRangeStart } from '../../workflows/start-options.js';
 import { configFor } from '../options.js';
 import { printResult, say, withExamples } from '../output.js';
 import { replayHours } from '../plan-hours.js';
+import { planDocument } from '../plan-text.js';
 import {
   actorName,
   againCommand,
@@ -40,6 +41,7 @@ interface ReplayOptions extends RangeOptions {
   readonly rules?: string;
   readonly reason?: string;
   readonly review?: boolean;
+  readonly whatIf: boolean;
   readonly parallel?: string;
   readonly pause?: string;
   readonly resume?: string;
@@ -60,9 +62,10 @@ export function register(program: Command): void {
       ),
     false,
   )
-    .option('--rules <hash|file>', 'count by this rule set (default: each hour by its own)')
+    .option('--rules <version|hash|file>', 'count by this rule set (default: each hour by its own)')
     .option('--reason <text>', 'why, for the ledger')
     .option('--review', 'compute, then wait for --approve before anything is published')
+    .option('--no-what-if', 'with --plan and --rules: do not compute what they would change')
     .option('--parallel <number>', 'hours in work at the same time')
     .option('--pause <workflow-id>', 'stop a running replay before its next step')
     .option('--resume <workflow-id>', 'let a paused one go on')
@@ -84,7 +87,11 @@ async function run(options: ReplayOptions): Promise<void> {
   const { workflowId } = replayRangeStart(ids);
   if (options.cancel === true) return cancelAll(config, options, [workflowId]);
   const { plan, input, store } = await planned(options);
-  if (options.plan === true) return showPlan(plan, options);
+  if (options.plan === true) {
+    if (input.rules === undefined || !options.whatIf) return showPlan(plan, options);
+    await store(config);
+    return showChange(config, options, plan, input.rules);
+  }
   const runs = await import('../workflow-run.js');
   const approval = { hash: options.approve ?? '', actor: actorName() };
   const approved =
@@ -105,6 +112,21 @@ async function run(options: ReplayOptions): Promise<void> {
     },
   });
   printResult(options.json === true, outcomeDocument(outcome!), () => text(outcome!));
+}
+
+/** The plan, and what the rule set would change: computed, which takes as long as the replay. */
+async function showChange(
+  config: Config,
+  options: ReplayOptions,
+  plan: RangePlan,
+  rules: string,
+): Promise<void> {
+  const again = againCommand('replay', options, [...againOptions(options), '--plan']);
+  const { plannedChange, changeText, changeDocument } = await import('../what-if.js');
+  if (options.json !== true) showPlan(plan, options);
+  const change = await plannedChange(config, options, plan, rules, again);
+  const document = { ...planDocument(plan), what_if: changeDocument(change) };
+  printResult(options.json === true, document, () => `\n${changeText(change)}`);
 }
 
 function assertRange({ from, to }: Partial<ReplayOptions>): void {

@@ -131,7 +131,7 @@ describe('before anything runs', () => {
   });
 
   it('a plan that changed since is refused with exit code 4', async () => {
-    const stale = await planHash(['replay', ...RANGE, '--rules', rulesFile]);
+    const stale = await planHash(['replay', ...RANGE, '--rules', rulesFile, '--no-what-if']);
     expect(await errorOf(['replay', ...RANGE, '--approve', stale])).toMatchObject({
       ...{ exit: 4, code: 'approval_stale' },
     });
