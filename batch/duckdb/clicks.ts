@@ -27,7 +27,7 @@ export interface Clicks {
 export interface FieldRead {
   /** Name of the column with its value, among `Clicks.names`. */
   readonly value: string;
-  /** The value is the text as it is, null or '' where there is none; else it is the mark. */
+  /** The value is the text as it is, null or '' where there is none; else it is its mark. */
   readonly plain: boolean;
 }
 
@@ -37,19 +37,19 @@ interface HourOfFiles {
   readonly cut: Cut;
 }
 
-/** WHERE clause. */
+/** WHERE clause of the rows of an hour. */
 export function withinHour(hourMs: number): string {
   return `event_ms >= ${String(hourMs)} and event_ms < ${String(hourMs + HOUR_MS)}`;
 }
 
+/** FROM clause. */
 export function filesOf(paths: readonly string[]): string {
   return `read_parquet(${textList(paths)}, hive_partitioning = false)`;
 }
 
 /**
- * Makes the maps that clicks are joined to before anything is counted: what `rest` says, and a table
- * `texts<i>` (raw, mark) per field whose values are too many to group by. A field of few values is
- * read as it is, unless `rest` has to be asked, too.
+ * Makes the maps that clicks are joined to before anything is counted: what `rest` says, and the
+ * marks of the fields whose values are too many to group by.
  */
 export async function readClicks(
   session: DuckSession,
@@ -57,63 +57,71 @@ export async function readClicks(
   { paths, hourMs, cut }: HourOfFiles,
 ): Promise<Clicks> {
   const within = withinHour(hourMs);
-  const members = [
-    ...fields.map((field) => ({ ...field, of: field.markOf })),
-    ...caps.map((cap) => ({ ...cap, of: (text: string) => text })),
-  ];
-  const rest = await readRest(session, members, paths, within);
+  const rest = await readRest(
+    session,
+    [
+      ...fields.map((field) => ({ ...field, of: field.markOf })),
+      ...caps.map((cap) => ({ ...cap, of: (text: string) => text })),
+    ],
+    paths,
+    within,
+  );
   await makeCut(session, cut);
-  const joins = ['join cut using (topic, partition)', rest.join];
   const columns = [
     'ad_id',
     `((event_ms - ${String(hourMs)}) // ${String(MINUTE_MS)})::utinyint as m`,
   ];
+  const joins = ['join cut using (topic, partition)', rest.join];
   const reads: FieldRead[] = [];
   for (const [i, field] of fields.entries()) {
-    const n = String(i);
-    const inRest = rest.columns[i] ?? null;
-    const plain = field.few && inRest === null;
-    reads.push({ plain, value: field.column === AD_FIELD ? AD_FIELD : `d${n}` });
-    if (field.column === AD_FIELD) continue;
-    columns.push(`${plain ? field.column! : either(inRest, `texts${n}.mark`)} as d${n}`);
-    if (plain) continue;
-    const text = `coalesce(${field.column ?? 'null'}, '')`;
-    await markTexts(session, field, `select ${text} from ${filesOf(paths)} where ${within}`, n);
-    joins.push(`left join texts${n} on ${text} = texts${n}.raw`);
+    const rows = `from ${filesOf(paths)} where ${within}`;
+    const read = await readField(session, field, { i, rows, inRest: rest.columns[i] ?? null });
+    reads.push(read);
+    joins.push(read.join);
+    if (read.value !== AD_FIELD) columns.push(`${read.expression} as ${read.value}`);
   }
   return {
     source: `from ${filesOf(paths)} ${joins.join(' ')} where ${within} and log_offset < next_offset`,
     columns: columns.join(', '),
     names: columns.map((column) => column.slice(column.lastIndexOf(' ') + 1)).join(', '),
     fields: reads,
-    keys: caps.map(({ column }, i) => keyOf(column, rest.columns[fields.length + i] ?? null)),
+    keys: caps.map(({ column }, i) => either(column, rest.columns[fields.length + i] ?? null)),
   };
 }
 
-function keyOf(column: string | null, inRest: string | null): string | null {
-  return column === null ? inRest : either(column, inRest);
-}
-
-function either(first: string | null, second: string | null): string {
-  return first === null || second === null ? (first ?? second)! : `coalesce(${first}, ${second})`;
-}
-
-/** Makes `texts<i>` (raw, mark) of the texts that a SELECT gives, and of the absent one. */
-async function markTexts(
+/** A field of few values is read as it is, unless `rest` has to be asked, too. */
+async function readField(
   session: DuckSession,
-  { column, markOf }: FieldPlan,
-  select: string,
-  i: string,
-): Promise<void> {
-  const all = column === null ? '' : `union ${select}`;
-  await session.run(`create temp table raws as select '' as raw ${all}`);
+  { field, column, few, markOf }: FieldPlan,
+  {
+    i,
+    rows,
+    inRest,
+  }: { readonly i: number; readonly rows: string; readonly inRest: string | null },
+): Promise<FieldRead & { readonly expression: string; readonly join: string }> {
+  const value = field === AD_FIELD ? AD_FIELD : `d${String(i)}`;
+  if (few && inRest === null) return { plain: true, value, expression: column!, join: '' };
+  const texts = `texts${String(i)}`;
+  const text = column === null ? "''" : `coalesce(${column}, '')`;
+  await session.run(`create temp table raws as select '' as raw union select ${text} ${rows}`);
   await mapTexts(
     session,
     { table: 'raws', columns: ['raw'] },
-    { table: `texts${i}`, columns: ['mark'] },
+    { table: texts, columns: ['mark'] },
     ([raw]) => [markOf(textOfField(fieldValue(raw)))],
   );
   await session.run('drop table raws');
+  return {
+    plain: false,
+    value,
+    expression: either(inRest, `${texts}.mark`)!,
+    join: `left join ${texts} on ${text} = ${texts}.raw`,
+  };
+}
+
+/** Expression of the first of two that is not null; null: both are never anything else. */
+function either(first: string | null, second: string | null): string | null {
+  return first === null || second === null ? (first ?? second) : `coalesce(${first}, ${second})`;
 }
 
 async function makeCut(session: DuckSession, cut: Cut): Promise<void> {

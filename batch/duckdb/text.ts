@@ -41,7 +41,8 @@ export async function mapTexts(
     const sql = `select ${encoded} from ${source.table} where ${where}`;
     for await (const chunk of session.chunks(sql)) {
       const read = source.columns.map((_, column) => textsOf(chunk, column));
-      for (let row = 0; row < chunk.rowCount; row++) {
+      const count = chunk.rowCount;
+      for (let row = 0; row < count; row++) {
         const texts = read.map((text) => text(row));
         const mapped = of(texts);
         if (mapped !== null) page.push([...texts, ...mapped]);
