@@ -19,6 +19,7 @@ import { openapiRoute } from './routes/openapi.js';
 import { popularAdsRoute } from './routes/popular-ads.js';
 import { reconciliationsRoute } from './routes/reconciliations.js';
 import { replaysRoute } from './routes/replays.js';
+import { rulesRoute } from './routes/rules.js';
 import { timeseriesRoute } from './routes/timeseries.js';
 import type { Api, TypeBoxProvider } from './type-provider.js';
 
@@ -71,6 +72,7 @@ export async function createApi(parts: ApiParts): Promise<Api> {
   popularAdsRoute(api, pool);
   explainRoute(api, pool, verifyCell);
   hoursRoute(api, pool);
+  rulesRoute(api, pool);
   reconciliationsRoute(api, pool);
   ledgerRoute(api, pool);
   changesRoute(api, pool);

@@ -1,21 +1,19 @@
 import type { Command } from 'commander';
-import { existsSync, readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import type pg from 'pg';
 import { TruecountError } from '../core/errors.js';
 import { ledgerWords } from '../core/ledger-words.js';
 import { formatTime, parseHourRange, type TimeRange } from '../core/range.js';
 import { paceOf, planOf, type PlannedHour, type RangePlan } from '../core/range-plan.js';
-import { parseRuleSetJson } from '../core/rules/parse.js';
-import { hashRuleSet } from '../core/rules/rule-set.js';
 import { SETTINGS } from '../runtime/config-schema.js';
 import type { Config } from '../runtime/config.js';
 import { withDatabase } from '../runtime/database.js';
 import { hourStates } from '../store/generations/hours.js';
 import { readError } from '../store/read/connection.js';
 import { hourVolumes, lastBuilds } from '../store/read/range-plan.js';
-import { loadRuleSets, storeRuleSet } from '../store/rule-sets.js';
+import { storeRuleSet } from '../store/rule-sets.js';
 import { listRuleVersions } from '../store/rule-versions.js';
+import { rulesNamed } from './named-rules.js';
 import { withCommonOptions, type CommonOptions } from './options.js';
 import { printResult, say, styleFor } from './output.js';
 import type { PlanFacts } from './plan-hours.js';
@@ -124,8 +122,6 @@ export function signature(reason: string): { readonly actor: string; readonly re
   };
 }
 
-const HASH = /^[0-9a-f]{64}$/;
-
 /** A rule set that is asked for: stored already, or in a file. */
 export interface AskedRules {
   readonly hash: string;
@@ -134,30 +130,23 @@ export interface AskedRules {
 }
 
 /**
- * Reads `--rules`: the hash of a stored rule set, or a JSON file with one.
- * @throws TruecountError `not_found`, `invalid_rule_set`, `invalid_argument`
+ * Reads `--rules`: the number of a version, the hash of a stored rule set, or a file with one.
+ * @throws TruecountError as `rulesNamed`
  */
 export async function askedRules(
   pool: pg.Pool,
   asked: string | undefined,
 ): Promise<AskedRules | undefined> {
   if (asked === undefined) return undefined;
-  if (HASH.test(asked)) {
-    await loadRuleSets(pool, [asked]);
-    return { hash: asked, store: () => Promise.resolve() };
-  }
-  if (!existsSync(asked)) {
-    throw new TruecountError('invalid_argument', `--rules ${asked}: no hash, and no such file`, {
-      hint: '64 hex digits of a stored rule set, or a JSON file: {"version": 1, "dimensions": […]}',
-    });
-  }
-  const ruleSet = parseRuleSetJson(readFileSync(asked, 'utf8'));
-  const hash = hashRuleSet(ruleSet);
+  const { hash, ruleSet, file } = await rulesNamed(asked, (use) => use(pool));
+  if (file === null) return { hash, store: () => Promise.resolve() };
   return {
     hash,
     store: async (config) => {
       await withDatabase(config, (client) => storeRuleSet(client, ruleSet));
-      say(`rule set ${hash} is stored; hours pin it only if it is configured`);
+      say(
+        `rule set ${hash} is stored; new hours are counted by it only after: truecount rules put`,
+      );
     },
   };
 }

@@ -114,6 +114,11 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./verbs/audit.js'),
   },
   {
+    name: 'rules',
+    summary: 'rule sets: what a click counts as, and since when',
+    load: () => import('./verbs/rules.js'),
+  },
+  {
     name: 'quarantine',
     summary: 'records that were no clicks',
     load: () => import('./verbs/quarantine.js'),

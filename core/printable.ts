@@ -16,6 +16,16 @@ export function printable(text: string): string {
 }
 
 /**
+ * Text over several lines, in which a backslash is nothing but one: what could act on a terminal is
+ * written as an escape, all else stays as it is.
+ */
+export function visible(text: string): string {
+  return text.replace(UNPRINTABLE, (char) =>
+    char === '\\' || char === '\n' ? char : `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}
+
+/**
  * Bytes safe to print: UTF-8 as `printable` text, and where they are not UTF-8 every byte beyond
  * ASCII as `\xNN`.
  * @param total how many bytes there are in all, where `bytes` are only the first: says how many are

@@ -66,7 +66,12 @@ export function parseMinuteRange(from: string, to: string): TimeRange {
 
 /** A range of whole hours; errors as for `parseMinuteRange`. */
 export function parseHourRange(from: string, to: string): TimeRange {
-  return bounded(onWhole('from', from, HOUR_MS, 'hour'), onWhole('to', to, HOUR_MS, 'hour'));
+  return bounded(parseHour('from', from), parseHour('to', to));
+}
+
+/** A point in time on a whole hour; errors as for `parseMinute`. */
+export function parseHour(name: string, text: string): number {
+  return onWhole(name, text, HOUR_MS, 'hour');
 }
 
 /** `2026-11-21T10:05:00Z`; milliseconds only where there are any. */

@@ -84,7 +84,7 @@ export const ConfigSchema = Type.Object({
   temporalAddress: absent('host:port of the Temporal frontend'),
   lakeUrl: absent('folder of the lake; absent: lake/ under home'),
   rulesFile: absent(
-    'first rule set (JSON); absent: the built-in one; later ones: truecount rules put',
+    'first rule set (YAML or JSON); absent: the built-in one; later ones: truecount rules put',
   ),
   api: Type.Object({
     host: text('address that the API binds to', '127.0.0.1'),

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { TruecountError } from '../core/errors.js';
-import { parseRuleSetJson } from '../core/rules/parse.js';
 import { DEFAULT_RULE_SET, type RuleSet } from '../core/rules/rule-set.js';
 import {
   checkMigrations,
@@ -14,6 +12,7 @@ import { beginWithRuleSet } from '../store/rule-versions.js';
 import type { Config } from './config.js';
 import { postgresPoolOptions } from './connections.js';
 import { packageFile } from './package-root.js';
+import { readRuleFile } from './rules/rule-file.js';
 
 /** The migrations of this release. */
 export function releaseMigrations(): ReturnType<typeof readMigrations> {
@@ -23,16 +22,7 @@ export function releaseMigrations(): ReturnType<typeof readMigrations> {
 /** The first rule set: the configured file, else the built-in one. */
 export function configuredRuleSet(config: Config): RuleSet {
   const file = config.rulesFile;
-  if (file === undefined) return DEFAULT_RULE_SET;
-  try {
-    return parseRuleSetJson(readFileSync(file, 'utf8'));
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new TruecountError('invalid_rule_set', `rulesFile ${file}: ${why}`, {
-      hint: 'a rule set is JSON: {"version": 1, "dimensions": [{"name", "field", "map"}]}',
-      cause,
-    });
-  }
+  return file === undefined ? DEFAULT_RULE_SET : readRuleFile(file);
 }
 
 /**

@@ -38,7 +38,10 @@ export function register(program: Command): void {
           'stays as it is; `reconcile` and `publish` come after it, `replay` does all of it.',
       ),
   )
-    .option('--rules <hash|file>', 'count by this rule set (default: what serves, else the pin)')
+    .option(
+      '--rules <version|hash|file>',
+      'count by this rule set (default: what serves, else the pin)',
+    )
     .option('--cut <which>', 'hour, served or late: up to where in the log', DEFAULT_CUT)
     .action(run);
   withExamples(

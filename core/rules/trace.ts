@@ -1,7 +1,7 @@
 import type { Click, FieldValue } from '../click/click.js';
 import { CapsInOrder, fieldsOfClick } from './in-order.js';
 import type { CapJudgement } from './in-order.js';
-import { fieldsOf, textOf } from './meaning.js';
+import { capsOf, fieldsOf, textOf } from './meaning.js';
 import type { Judgement, ReadField } from './meaning.js';
 import { HOLDS, graphOf } from './nodes.js';
 import type { FilterNode, Graph, ValueNode } from './nodes.js';
@@ -17,7 +17,7 @@ export interface Trace extends Judgement {
   readonly dimensions: readonly TracedValue[];
   /** The filters with conditions; the first that holds is the reason. */
   readonly filtered: readonly TracedFilter[];
-  /** null: the click did not come to the caps, since a filter took it out. */
+  /** null: the click did not come to them, since a filter took it out. */
   readonly caps: readonly TracedCap[] | null;
 }
 
@@ -74,6 +74,7 @@ export class TraceInOrder {
   private readonly graph: Graph;
   private readonly whens: readonly WhenFilter[];
   private readonly caps: CapsInOrder;
+  private readonly capless: boolean;
 
   /** A rule set that was checked. */
   constructor(private readonly ruleSet: RuleSet) {
@@ -81,6 +82,7 @@ export class TraceInOrder {
     this.graph = graphOf(ruleSet);
     this.whens = (ruleSet.filters ?? []).filter((filter) => 'when' in filter);
     this.caps = new CapsInOrder(ruleSet);
+    this.capless = capsOf(ruleSet).length === 0;
   }
 
   /** What becomes of the next click of a partition, as `RulesInOrder` judges it, and why. */
@@ -89,7 +91,7 @@ export class TraceInOrder {
     const values = this.graph.values.map((node) => tracedValue(node, read));
     const filtered = this.graph.filters.map((node, i) => tracedFilter(node, this.whens[i]!, read));
     const by = filtered.find(({ holds }) => holds)?.reason ?? null;
-    const caps = by === null ? this.tracedCaps(click, read, partition) : null;
+    const caps = by === null || this.capless ? this.tracedCaps(click, read, partition) : null;
     const above = caps?.find((cap) => cap.above)?.cap.reason ?? null;
     const filters = this.graph.dimensions.map((node) => textOf(node, read));
     const counted = values.length - this.ruleSet.dimensions.length;

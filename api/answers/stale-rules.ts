@@ -1,0 +1,106 @@
+import Type, { type Static } from 'typebox';
+import { TruecountError } from '../../core/errors.js';
+import { formatTime, parseHourRange, type TimeRange } from '../../core/range.js';
+import { staleRanges, type StaleHour } from '../../core/rules/stale.js';
+import type { Reader } from '../../store/read/connection.js';
+import { readStaleHours, type SupposedRules } from '../../store/read/stale-hours.js';
+import { CountSchema, TimeSchema } from '../schemas.js';
+import { HashSchema } from './rules.js';
+
+/** Hours that the HTTP API names; the ranges are always complete. */
+export const STALE_HOURS_MAX = 1_000;
+
+/** The question as it is asked: both ends or none. */
+export interface StaleAsked {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+const Work = {
+  files: Type.Integer({ minimum: 0, description: 'of the lake; one that hours share, once each' }),
+  bytes: CountSchema,
+  clicks: Type.Integer({ minimum: 0, description: 'rows of the lake that a replay reads' }),
+};
+
+const Which = {
+  counted_by: { ...HashSchema, description: 'the rule set of the generation that serves' },
+  in_force: { ...HashSchema, description: 'the rule set in force' },
+};
+
+export const StaleRulesDocument = Type.Object(
+  {
+    stale: CountSchema,
+    ...Work,
+    ranges: Type.Array(
+      Type.Object({
+        ...{ from: TimeSchema, to: TimeSchema, hours: CountSchema },
+        ...Which,
+        ...Work,
+      }),
+      { description: 'hours that follow each other, of the same two rule sets: a replay each' },
+    ),
+    hours: Type.Array(
+      Type.Object({
+        ...{ hour: TimeSchema, revision: Type.Integer({ minimum: 1 }) },
+        ...Which,
+        held: Type.Boolean({ description: 'a rollback keeps automatic publication off it' }),
+        ...Work,
+      }),
+      { description: `ascending; GET /rules/stale names the first ${String(STALE_HOURS_MAX)}` },
+    ),
+  },
+  { description: 'final hours counted by another rule set than the one in force for them' },
+);
+
+/**
+ * Answers which final hours are counted by another rule set than the one in force for them.
+ * @param hoursMax how many of them are named
+ * @throws TruecountError `invalid_argument`, `invalid_range`, those of a read
+ */
+export async function answerStaleRules(
+  reader: Reader,
+  asked: StaleAsked,
+  hoursMax = STALE_HOURS_MAX,
+): Promise<Static<typeof StaleRulesDocument>> {
+  return staleDocument(await readStaleHours(reader, rangeOf(asked)), hoursMax);
+}
+
+/** The same if a rule set were in force from an hour on. */
+export async function answerSupposedRules(
+  reader: Reader,
+  supposed: SupposedRules,
+): Promise<Static<typeof StaleRulesDocument>> {
+  return staleDocument(await readStaleHours(reader, null, supposed), Infinity);
+}
+
+function staleDocument(
+  hours: readonly StaleHour[],
+  hoursMax: number,
+): Static<typeof StaleRulesDocument> {
+  const sum = (of: (hour: StaleHour) => number): number =>
+    hours.reduce((total, hour) => total + of(hour), 0);
+  return {
+    stale: hours.length,
+    files: sum((hour) => hour.files),
+    bytes: sum((hour) => hour.bytes),
+    clicks: sum((hour) => hour.clicks),
+    ranges: staleRanges(hours).map((range) => ({
+      ...{ from: formatTime(range.fromMs), to: formatTime(range.toMs), hours: range.hours },
+      ...{ counted_by: range.countedBy, in_force: range.inForce },
+      ...{ files: range.files, bytes: range.bytes, clicks: range.clicks },
+    })),
+    hours: hours.slice(0, hoursMax).map((hour) => ({
+      ...{ hour: formatTime(hour.hourMs), revision: hour.revision },
+      ...{ counted_by: hour.countedBy, in_force: hour.inForce, held: hour.held },
+      ...{ files: hour.files, bytes: hour.bytes, clicks: hour.clicks },
+    })),
+  };
+}
+
+function rangeOf({ from, to }: StaleAsked): TimeRange | null {
+  if (from === undefined && to === undefined) return null;
+  if (from !== undefined && to !== undefined) return parseHourRange(from, to);
+  throw new TruecountError('invalid_argument', 'from and to go together', {
+    hint: 'give both, or none for all hours',
+  });
+}

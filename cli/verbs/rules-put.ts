@@ -1,0 +1,127 @@
+import type { Command } from 'commander';
+import type { Static } from 'typebox';
+import { versionDocument } from '../../api/answers/rules.js';
+import {
+  answerStaleRules,
+  answerSupposedRules,
+  type StaleRulesDocument,
+} from '../../api/answers/stale-rules.js';
+import { formatTime, parseHour } from '../../core/range.js';
+import { hashRuleSet, type RuleSet } from '../../core/rules/rule-set.js';
+import { withDatabase } from '../../runtime/database.js';
+import { readRuleFile } from '../../runtime/rules/rule-file.js';
+import { readError } from '../../store/read/connection.js';
+import { putRuleSet } from '../../store/rule-versions.js';
+import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
+import { printResult, withExamples } from '../output.js';
+import { signature } from '../range-verb.js';
+import { replayCommand, sizeText, type NameOf } from '../stale-text.js';
+import { withReader } from '../with-reader.js';
+import { versionNames } from './rules-stale.js';
+
+interface PutOptions extends CommonOptions {
+  readonly since?: string;
+  readonly reason: string;
+  readonly dryRun?: boolean;
+}
+
+type Stale = Static<typeof StaleRulesDocument>;
+
+/** `truecount rules put`: a new version. */
+export function registerPut(rules: Command): void {
+  const put = rules
+    .command('put')
+    .summary('put a rule set in force, as the next version')
+    .description(
+      'Checks a rule set, stores it under the hash of its content, and puts it in force for the event\n' +
+        'hours from --since on, with an entry in the ledger. Hours that were begun keep their rule set:\n' +
+        'a replay counts them by the new one. Put again, the newest changes nothing.',
+    )
+    .argument('<file>', 'YAML or JSON; its tables may be CSV files beside it')
+    .requiredOption('--reason <text>', 'why, for the ledger')
+    .option(
+      '--since <hour>',
+      'first event hour (default: the first that nobody has begun to count)',
+    )
+    .option('--dry-run', 'check it, say which hours would be stale, and change nothing')
+    .action(run);
+  withExamples(
+    withCommonOptions(put),
+    "npx truecount rules put examples/rules.yaml --reason 'bots are not counted' --dry-run",
+    "npx truecount rules put examples/rules.yaml --since 2026-11-18T00 --reason 'UK counts as GB'",
+  );
+}
+
+async function run(file: string, options: PutOptions): Promise<void> {
+  const { actor: author, reason } = signature(options.reason);
+  const sinceMs = options.since === undefined ? undefined : parseHour('--since', options.since);
+  const ruleSet = readRuleFile(file);
+  if (options.dryRun === true) return rehearse(file, ruleSet, sinceMs, options);
+  const { config } = configFor(options);
+  const { version, existed } = await withDatabase(config, (client) =>
+    putRuleSet(client, {
+      ...{ ruleSet, author, reason },
+      ...(sinceMs === undefined ? {} : { sinceMs }),
+    }),
+  ).catch((error: unknown) => {
+    throw readError(error);
+  });
+  const { stale, nameOf } = await withReader(options, async (pool) => ({
+    stale: await answerStaleRules(pool, {}, Infinity),
+    nameOf: await versionNames(pool),
+  }));
+  const put = versionDocument(version);
+  const document = { ...put, existed, stale: withCommands(stale, nameOf) };
+  printResult(options.json === true, document, () =>
+    [
+      `version ${String(put.version)}${existed ? ', which was in force already' : ''}: ${put.rule_set}`,
+      `in force ${put.since === null ? 'for all hours' : `from ${put.since} on`}`,
+      ...staleLines(stale, nameOf),
+    ].join('\n'),
+  );
+}
+
+/** Says what would be; without --since no final hour is concerned that is not stale already. */
+async function rehearse(
+  file: string,
+  ruleSet: RuleSet,
+  sinceMs: number | undefined,
+  options: PutOptions,
+): Promise<void> {
+  const hash = hashRuleSet(ruleSet);
+  const { stale, names } = await withReader(options, async (pool) => ({
+    stale: await (sinceMs === undefined
+      ? answerStaleRules(pool, {}, Infinity)
+      : answerSupposedRules(pool, { hash, sinceMs })),
+    names: await versionNames(pool),
+  }));
+  const nameOf: NameOf = (one) => (one === hash ? file : names(one));
+  const since = sinceMs === undefined ? null : formatTime(sinceMs);
+  const document = {
+    ...{ rule_set: hash, since, dry_run: true },
+    stale: withCommands(stale, nameOf),
+  };
+  printResult(options.json === true, document, () =>
+    [
+      `rule set ${hash}`,
+      `would be in force from ${since ?? 'the first hour on that nobody has begun to count'}`,
+      ...staleLines(stale, nameOf),
+    ].join('\n'),
+  );
+}
+
+function withCommands(stale: Stale, nameOf: NameOf): object {
+  const ranges = stale.ranges.map((one) => ({ ...one, replay: replayCommand(one, nameOf) }));
+  return { ...stale, ranges };
+}
+
+/** Ranges whose commands are shown; `truecount rules stale` shows more. */
+const COMMANDS_MAX = 3;
+
+function staleLines(stale: Stale, nameOf: NameOf): string[] {
+  if (stale.stale === 0) return ['no final hour is stale'];
+  const commands = stale.ranges.slice(0, COMMANDS_MAX).map((one) => replayCommand(one, nameOf));
+  const more = stale.ranges.length - commands.length;
+  const rest = more > 0 ? [`  and ${String(more)} more ranges: truecount rules stale`] : [];
+  return [sizeText(stale), ...commands.map((line) => `  ${line}`), ...rest];
+}

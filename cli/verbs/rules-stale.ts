@@ -1,0 +1,56 @@
+import type { Command } from 'commander';
+import { answerStaleRules } from '../../api/answers/stale-rules.js';
+import type { Reader } from '../../store/read/connection.js';
+import { listRuleVersions, type RuleVersion } from '../../store/rule-versions.js';
+import { withCommonOptions, type CommonOptions } from '../options.js';
+import { printResult, styleFor, withExamples } from '../output.js';
+import { replayCommand, staleText, type NameOf } from '../stale-text.js';
+import { withReader } from '../with-reader.js';
+
+interface StaleOptions extends CommonOptions {
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/** `truecount rules stale`: final hours that a newer version is in force for. */
+export function registerStale(rules: Command): void {
+  const stale = rules
+    .command('stale')
+    .summary('final hours counted by another rule set than the one in force')
+    .description(
+      'Names every final hour that is counted by another rule set than the one in force for it, and\n' +
+        'how much a replay would read. Nothing is wrong with such an hour: it says what it said.',
+    )
+    .option('--from <time>', 'first hour (default: all hours)')
+    .option('--to <time>', 'end of the range, not in it')
+    .action(run);
+  withExamples(
+    withCommonOptions(stale),
+    'npx truecount rules stale',
+    'npx truecount rules stale --from 2026-11-18T00 --to 2026-11-21T00 --json',
+  );
+}
+
+async function run(options: StaleOptions): Promise<void> {
+  const { answer, nameOf } = await withReader(options, async (pool) => ({
+    answer: await answerStaleRules(pool, { from: options.from, to: options.to }, Infinity),
+    nameOf: await versionNames(pool),
+  }));
+  const document = {
+    ...answer,
+    ranges: answer.ranges.map((range) => ({ ...range, replay: replayCommand(range, nameOf) })),
+  };
+  printResult(options.json === true, document, () =>
+    staleText(answer, nameOf, styleFor(process.stdout)),
+  );
+}
+
+/** Of a rule set the newest version that put it in force. */
+export async function versionNames(reader: Reader): Promise<NameOf> {
+  return namesOf(await listRuleVersions(reader));
+}
+
+function namesOf(versions: readonly RuleVersion[]): NameOf {
+  const names = new Map(versions.map(({ hash, version }) => [hash, String(version)]));
+  return (hash) => names.get(hash) ?? hash;
+}

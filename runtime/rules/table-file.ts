@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { CsvError, parse, type Info } from 'csv-parse/sync';
+import { invalidAt } from './invalid.js';
+
+/** A table of a rule set, read from a file of its own. */
+export interface TableFile {
+  readonly path: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** The line in the file that each row ends in. */
+  readonly lines: readonly number[];
+}
+
+/**
+ * Reads a table from CSV (RFC 4180; CR LF or LF, a byte order mark is dropped). The first line names
+ * the columns; the first column is the key, whatever it is called.
+ * @throws TruecountError `invalid_rule_set` with file and line
+ */
+export function readTableFile(path: string): TableFile {
+  const [head, ...rows] = records(path);
+  if (head === undefined) throw invalidAt(path, 1, 'is empty: its first line names the columns');
+  const width = head.record.length;
+  for (const { record, info } of rows) {
+    if (record.length === width) continue;
+    const [had, wanted] = [String(record.length), String(width)];
+    throw invalidAt(path, info.lines, `has ${had} columns instead of ${wanted}`);
+  }
+  return {
+    path,
+    columns: head.record.slice(1),
+    rows: rows.map(({ record }) => record),
+    lines: rows.map(({ info }) => info.lines),
+  };
+}
+
+interface CsvRecord {
+  readonly record: string[];
+  readonly info: Info;
+}
+
+function records(path: string): CsvRecord[] {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    throw invalidAt(path, undefined, `cannot be read: ${messageOf(cause)}`, cause);
+  }
+  try {
+    // Bytes that are not UTF-8 would become U+FFFD, and match nothing.
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    const options = { bom: true, info: true, relax_column_count: true, skip_empty_lines: true };
+    return parse(text, options) as unknown as CsvRecord[];
+  } catch (cause) {
+    if (cause instanceof CsvError) {
+      throw invalidAt(path, Number(cause['lines']), `is no CSV: ${cause.message}`, cause);
+    }
+    throw invalidAt(path, undefined, `is not UTF-8: ${messageOf(cause)}`, cause);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
