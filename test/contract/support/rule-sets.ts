@@ -65,7 +65,7 @@ const fewSteps = fc
     fc.constantFrom(true, true, true, false).map((few): Partial<Steps> => {
       if (!few) return all;
       const entries = Object.entries(all).filter(([key]) => (kept as string[]).includes(key));
-      return Object.fromEntries(entries) as Partial<Steps>;
+      return Object.fromEntries(entries);
     }),
   );
 
