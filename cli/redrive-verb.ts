@@ -24,7 +24,7 @@ interface RedriveOptions extends CommonOptions {
   readonly reason?: string;
   readonly from?: string;
   readonly to?: string;
-  readonly select: readonly string[];
+  readonly select?: readonly string[];
   readonly all?: boolean;
   readonly mapping?: string;
   readonly again?: boolean;
@@ -43,7 +43,7 @@ export function registerRedrive(quarantine: Command): void {
     .option('--reason <code>', `only this one of: ${REJECT_REASONS.join(', ')}`)
     .option('--from <time>', 'appended to the log at this time or later')
     .option('--to <time>', 'appended to the log before this time')
-    .option('--select <position>', 'TOPIC/PARTITION/OFFSET (repeatable)', collect, [])
+    .option('--select <position>', 'TOPIC/PARTITION/OFFSET (repeatable)', collect)
     .option('--all', 'everything in the quarantine')
     .option('--mapping <file>', 'YAML or JSON: which members of a record make a click')
     .option('--again', 'also what was sent before: by the same mapping it counts once')
@@ -56,7 +56,7 @@ export function registerRedrive(quarantine: Command): void {
   );
 }
 
-function collect(value: string, before: readonly string[]): readonly string[] {
+function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 
@@ -92,7 +92,7 @@ async function run(options: RedriveOptions): Promise<void> {
 
 function selectionOf(options: RedriveOptions): Omit<RedriveSelection, 'before'> {
   const { reason, from, to, select, all } = options;
-  if (all !== true && [reason, from, to, select[0]].every((given) => given === undefined)) {
+  if (all !== true && [reason, from, to, select].every((given) => given === undefined)) {
     throw new TruecountError('invalid_argument', 'it is not said which records to redrive', {
       hint: 'give --reason, --from, --to, --select, or --all',
     });
@@ -101,7 +101,7 @@ function selectionOf(options: RedriveOptions): Omit<RedriveSelection, 'before'> 
     reason: reason === undefined ? undefined : parseReason(reason),
     fromMs: from === undefined ? undefined : parseTime('--from', from),
     toMs: to === undefined ? undefined : parseTime('--to', to),
-    positions: select.length === 0 ? undefined : select.map(parsePosition),
+    positions: select?.map(parsePosition),
   };
 }
 
