@@ -131,6 +131,9 @@ test('the OpenAPI document is 3.1 and lists every route with its answers', async
     '/reconciliations/{id}',
     '/replays',
     '/replays/{id}',
+    '/rules',
+    '/rules/stale',
+    '/rules/{name}',
   ]);
   const { responses } = document.paths['/ads/popular_ads']?.get ?? { responses: {} };
   expect(Object.keys(responses)).toEqual(['200', '400', '404', '410', '503']);

@@ -1,0 +1,163 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { formatTime } from '../../core/range.js';
+import { hashRuleSet, ruleSetBody } from '../../core/rules/rule-set.js';
+import type { RuleSet } from '../../core/rules/rule-set.js';
+import { versionFor } from '../../core/rules/versions.js';
+import { HOUR_MS } from '../../core/time.js';
+import { get, openApi } from './support/open-api.js';
+import { emptyTables, seedLog } from './support/world.js';
+
+const FIRST_MS = Date.UTC(2026, 0, 1);
+const RULE_SETS: readonly RuleSet[] = ['a', 'b', 'c'].map((field) => ({
+  version: 1,
+  dimensions: [{ name: 'd', field }],
+}));
+const HASHES = RULE_SETS.map(hashRuleSet);
+
+interface StaleAnswer {
+  readonly stale: number;
+  readonly ranges: readonly { from: string; to: string; hours: number }[];
+  readonly hours: readonly { hour: string; counted_by: string; in_force: string }[];
+}
+
+let open: Awaited<ReturnType<typeof openApi>>;
+beforeAll(async () => {
+  open = await openApi();
+  await seedLog(open.database.pool, FIRST_MS);
+  for (const [i, ruleSet] of RULE_SETS.entries()) {
+    await open.database.pool.query('insert into rule_sets (hash, body) values ($1, $2)', [
+      HASHES[i],
+      ruleSetBody(ruleSet),
+    ]);
+  }
+});
+afterAll(() => open.close());
+
+/** An hour that is live (null), or served by a rule set. */
+type World = {
+  readonly versions: readonly { readonly rules: number; readonly since: number | null }[];
+  readonly hours: readonly (number | null)[];
+};
+
+async function load({ versions, hours }: World): Promise<void> {
+  const { pool } = open.database;
+  await emptyTables(pool, 'hours', 'ledger', 'rule_versions');
+  await pool.query('alter sequence generations_id_seq restart');
+  await pool.query('update ledger_head set publication = 1');
+  await pool.query(
+    `insert into ledger (publication, kind, request, body, prev_hash, hash)
+     values (1, 'publish', 'x', '{}', 'x', 'x')`,
+  );
+  await pool.query(
+    `insert into rule_versions (version, hash, since, author, reason)
+     select v, h, s, 'who', 'why'
+       from unnest($1::int[], $2::text[], $3::timestamptz[]) as t (v, h, s)`,
+    [
+      versions.map((_, i) => i + 1),
+      versions.map(({ rules }) => HASHES[rules]),
+      versions.map(({ since }) => (since === null ? null : at(since))),
+    ],
+  );
+  const served = hours.flatMap((rules, n) => (rules === null ? [] : [{ n, rules }]));
+  await pool.query(
+    'insert into hours (hour, rule_set) select h, $2 from unnest($1::timestamptz[]) h',
+    [hours.map((_, n) => at(n)), HASHES[0]],
+  );
+  await pool.query(
+    `with made as (
+       insert into generations (hour, rule_set, inputs_hash, checksum, rows, cells, received, counted,
+                                duplicate, filtered, built_by)
+       select h, r, h::text, '', 0, 0, '{}', '{}', '{}', '{}', 'test'
+         from unnest($1::timestamptz[], $2::text[]) as t (h, r)
+       returning id, hour
+     ) insert into pointers select hour, 1, id, 1 from made`,
+    [served.map(({ n }) => at(n)), served.map(({ rules }) => HASHES[rules])],
+  );
+}
+
+const at = (n: number): Date => new Date(FIRST_MS + n * HOUR_MS);
+const hour = (n: number): string => formatTime(FIRST_MS + n * HOUR_MS);
+
+const worlds: fc.Arbitrary<World> = fc.record({
+  versions: fc
+    .array(fc.record({ rules: fc.nat(2), since: fc.option(fc.integer({ min: -2, max: 14 })) }), {
+      minLength: 1,
+      maxLength: 5,
+    })
+    .map(([first, ...rest]) => [{ ...first!, since: null }, ...rest]),
+  hours: fc.array(fc.option(fc.nat(2)), { minLength: 1, maxLength: 12 }),
+});
+
+test('stale are the final hours whose rule set is not the newest that has begun, by brute force', async () => {
+  let found = 0;
+  await fc.assert(
+    fc.asyncProperty(worlds, fc.nat(11), async (world, from) => {
+      await load(world);
+      const versions = world.versions.map(({ rules, since }, i) => ({
+        ...{ version: i + 1, hash: HASHES[rules]! },
+        sinceMs: since === null ? null : at(since).getTime(),
+      }));
+      const wanted = world.hours.flatMap((rules, n) => {
+        const inForce = versionFor(versions, at(n).getTime())!.hash;
+        if (rules === null || HASHES[rules] === inForce) return [];
+        return [{ hour: hour(n), counted_by: HASHES[rules], in_force: inForce }];
+      });
+      const all = (await get(open.api, '/rules/stale')).body as StaleAnswer;
+      found += wanted.length;
+      expect(all.hours).toMatchObject(wanted);
+      expect(all.stale).toBe(wanted.length);
+      expect(all.ranges.reduce((sum, range) => sum + range.hours, 0)).toBe(wanted.length);
+      const range = { from: hour(from), to: hour(12) };
+      const part = (await get(open.api, '/rules/stale', range)).body as StaleAnswer;
+      expect(part.hours).toEqual(all.hours.filter((one) => one.hour >= range.from));
+    }),
+    { numRuns: 60 },
+  );
+  expect(found).toBeGreaterThan(50);
+});
+
+test('of many stale hours the first 1,000 are named, and the ranges and sums are of all', async () => {
+  const versions = [{ rules: 1, since: null }];
+  await load({ versions, hours: new Array<number>(1_500).fill(0) });
+  const { body } = await get(open.api, '/rules/stale');
+  const { stale, hours, ranges } = body as StaleAnswer;
+  expect([stale, hours.length, hours.at(-1)!.hour]).toEqual([1_500, 1_000, hour(999)]);
+  expect(ranges.map((range) => range.hours)).toEqual([744, 744, 12]);
+});
+
+test('versions are listed as they were put, and a rule set tells the versions that put it', async () => {
+  const versions = [
+    { rules: 0, since: null },
+    { rules: 1, since: 5 },
+    { rules: 0, since: 7 },
+  ];
+  await load({ versions, hours: [] });
+  const { body } = await get(open.api, '/rules');
+  expect(body).toMatchObject({
+    versions: versions.map(({ rules, since }, i) => ({
+      ...{ version: i + 1, rule_set: HASHES[rules], author: 'who', reason: 'why' },
+      since: since === null ? null : hour(since),
+    })),
+  });
+  const one = await get(open.api, `/rules/${HASHES[0]!}`);
+  expect(one.body).toMatchObject({
+    ...{ rule_set: HASHES[0], body: RULE_SETS[0] },
+    versions: [{ version: 1 }, { version: 3 }],
+  });
+  expect((await get(open.api, '/rules/3')).body).toEqual(one.body);
+});
+
+test.each([
+  ['/rules/0', {}, 400, 'invalid_argument'],
+  ['/rules/4', {}, 404, 'not_found'],
+  ['/rules/2', { version: 1 }, 400, 'invalid_argument'],
+  ['/rules', { from: hour(0) }, 400, 'invalid_argument'],
+  ['/rules/stale', { from: hour(0) }, 400, 'invalid_argument'],
+  ['/rules/stale', { from: hour(0), to: '2026-01-01T00:30' }, 400, 'invalid_range'],
+])('%s with %j is refused', async (path, query, status, code) => {
+  expect(await get(open.api, path, query as Record<string, string>)).toMatchObject({
+    status,
+    body: { code },
+  });
+});
