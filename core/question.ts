@@ -1,13 +1,13 @@
 import { CLICK_LIMITS } from './click/click.js';
 import { TruecountError } from './errors.js';
-import { RANGE_DAYS_MAX } from './range.js';
+import { WINDOW_DAYS_MAX } from './range.js';
 import { filterText, parseFilter } from './rules/filter.js';
 import { TOTAL_FILTER } from './rules/rule-set.js';
 import { fitsUtf8, isSafeText } from './text.js';
 
 /** Bounds of what one question may ask for. */
 export const QUESTION_LIMITS = {
-  windowMinutesMax: RANGE_DAYS_MAX * 24 * 60,
+  windowMinutesMax: WINDOW_DAYS_MAX * 24 * 60,
   topNMax: 1_000,
 } as const;
 

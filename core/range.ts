@@ -8,16 +8,22 @@ export interface TimeRange {
   readonly toMs: number;
 }
 
-/** The longest range that one question may ask for: a reader must not scan all of history. */
+/** The longest range of an answer that lists its minutes or hours, or of an order about hours. */
 export const RANGE_DAYS_MAX = 31;
 
 /**
+ * The longest range that one number is the sum of: a sliding count, or the window of a top list. A
+ * year with its leap day: 8,784 index lookups for a count (docs/explanation/performance.md).
+ */
+export const WINDOW_DAYS_MAX = 366;
+
+/**
  * Times that are taken, `[TIME_MS_MIN, TIME_MS_END)`: the years 0001 to 9999 that RFC 3339 can write,
- * less RANGE_DAYS_MAX at both ends. So what is worked out of one (the begin of a window, the end of an
+ * less WINDOW_DAYS_MAX at both ends. So what is worked out of one (the begin of a window, the end of an
  * hour) can be written, too.
  */
-export const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z') + RANGE_DAYS_MAX * DAY_MS;
-export const TIME_MS_END = Date.parse('9999-12-31T00:00:00Z') - (RANGE_DAYS_MAX - 1) * DAY_MS;
+export const TIME_MS_MIN = Date.parse('0001-01-01T00:00:00Z') + WINDOW_DAYS_MAX * DAY_MS;
+export const TIME_MS_END = Date.parse('9999-12-31T00:00:00Z') - (WINDOW_DAYS_MAX - 1) * DAY_MS;
 
 const SHORT = /^(\d{4}-\d\d-\d\d)[Tt](\d\d)(?::(\d\d))?[Zz]?$/;
 const FORMS = 'write a time as 2026-11-21T10:05:00Z, 2026-11-21T10:05 or 2026-11-21T10 (UTC)';
@@ -58,15 +64,15 @@ export function parseMinute(name: string, text: string): number {
 /**
  * A range of whole minutes.
  * @throws TruecountError `invalid_argument` where one end is no time, `invalid_range` where the
- * range is empty, not on whole minutes, or longer than RANGE_DAYS_MAX
+ * range is empty, not on whole minutes, or longer than `daysMax`
  */
-export function parseMinuteRange(from: string, to: string): TimeRange {
-  return bounded(parseMinute('from', from), parseMinute('to', to));
+export function parseMinuteRange(from: string, to: string, daysMax = RANGE_DAYS_MAX): TimeRange {
+  return bounded(parseMinute('from', from), parseMinute('to', to), daysMax);
 }
 
 /** A range of whole hours; errors as for `parseMinuteRange`. */
 export function parseHourRange(from: string, to: string): TimeRange {
-  return bounded(parseHour('from', from), parseHour('to', to));
+  return bounded(parseHour('from', from), parseHour('to', to), RANGE_DAYS_MAX);
 }
 
 /** A point in time on a whole hour; errors as for `parseMinute`. */
@@ -89,7 +95,7 @@ function onWhole(name: string, text: string, unitMs: number, unit: string): numb
   });
 }
 
-function bounded(fromMs: number, toMs: number): TimeRange {
+function bounded(fromMs: number, toMs: number, daysMax: number): TimeRange {
   if (fromMs >= toMs) {
     throw new TruecountError(
       'invalid_range',
@@ -97,12 +103,10 @@ function bounded(fromMs: number, toMs: number): TimeRange {
       { hint: 'a range is [from, to): to is the first minute that is not in it' },
     );
   }
-  if (toMs - fromMs > RANGE_DAYS_MAX * DAY_MS) {
-    throw new TruecountError(
-      'invalid_range',
-      `the range is longer than ${String(RANGE_DAYS_MAX)} days`,
-      { hint: `ask for at most ${String(RANGE_DAYS_MAX)} days at a time and add up the answers` },
-    );
+  if (toMs - fromMs > daysMax * DAY_MS) {
+    throw new TruecountError('invalid_range', `the range is longer than ${String(daysMax)} days`, {
+      hint: `ask for at most ${String(daysMax)} days at a time and add up the answers`,
+    });
   }
   return { fromMs, toMs };
 }

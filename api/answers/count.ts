@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { parseAdId, parseFilterId } from '../../core/question.js';
-import { formatTime, parseMinuteRange } from '../../core/range.js';
+import { WINDOW_DAYS_MAX, formatTime, parseMinuteRange } from '../../core/range.js';
 import { readAggregatedCount } from '../../store/read/aggregated-count.js';
 import type { Reader } from '../../store/read/connection.js';
 import { checkDimension } from '../../store/read/dimensions.js';
@@ -50,7 +50,7 @@ export async function answerCount(
 ): Promise<Static<typeof CountDocument>> {
   const adId = parseAdId(asked.ad_id);
   const filter = parseFilterId(asked.filter_id);
-  const range = parseMinuteRange(asked.from, asked.to);
+  const range = parseMinuteRange(asked.from, asked.to, WINDOW_DAYS_MAX);
   const found = await readAggregatedCount(reader, { ...range, adId, filter, asOf: asked.as_of });
   if (found.count === 0) await checkDimension(reader, filter);
   return {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Cut } from '../../core/cut.js';
 import { answerCount } from '../../api/answers/count.js';
 import { answerTop } from '../../api/answers/top.js';
+import { QUESTION_LIMITS } from '../../core/question.js';
 import { formatTime } from '../../core/range.js';
 import { HOUR_MS, MINUTE_MS } from '../../core/time.js';
 import { openReadPool } from '../../store/read/connection.js';
@@ -60,10 +61,11 @@ afterAll(async () => {
   await database.close();
 });
 
-/** Windows of a minute to all of the world and beyond, ending anywhere. */
+/** Windows of a minute to all of the world and beyond, up to the longest, ending anywhere. */
 function makeQuestion(asOf: number): Question {
   const minutes = (world.hours + 1) * 60;
-  const length = Math.floor(Math.exp(random.next() * Math.log(minutes + 60)));
+  const longest = random.below(50) === 0 ? QUESTION_LIMITS.windowMinutesMax : minutes + 60;
+  const length = Math.floor(Math.exp(random.next() * Math.log(longest)));
   const atMs = START_MS + (random.below(minutes) - 20) * MINUTE_MS;
   return {
     asOf,
@@ -154,11 +156,15 @@ async function ask(question: Question): Promise<[count: object, top: object]> {
 }
 
 async function check(questions: readonly Question[]): Promise<void> {
-  const answers = await Promise.all(questions.map(ask));
-  answers.forEach((answer, i) => {
-    const context = `seed ${String(SEED)}, ${JSON.stringify(questions[i])}`;
-    expect(answer, context).toMatchObject(expected(questions[i]!));
-  });
+  // Some at a time: nobody waits long for a connection.
+  for (let at = 0; at < questions.length; at += 20) {
+    const some = questions.slice(at, at + 20);
+    const answers = await Promise.all(some.map(ask));
+    answers.forEach((answer, i) => {
+      const context = `seed ${String(SEED)}, ${JSON.stringify(some[i])}`;
+      expect(answer, context).toMatchObject(expected(some[i]!));
+    });
+  }
 }
 
 test('sliding counts and top ads equal brute force over raw clicks, at every publication', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { TruecountError } from '../../core/errors.js';
 import {
   RANGE_DAYS_MAX,
+  WINDOW_DAYS_MAX,
   TIME_MS_END,
   TIME_MS_MIN,
   formatTime,
@@ -81,8 +82,8 @@ describe('a time', () => {
     fc.assert(
       fc.property(times, (ms) => {
         expect(parseTime('at', formatTime(ms))).toBe(ms);
-        expect(formatTime(ms - RANGE_DAYS_MAX * DAY_MS)).toMatch(written);
-        expect(formatTime(ms + RANGE_DAYS_MAX * DAY_MS)).toMatch(written);
+        expect(formatTime(ms - WINDOW_DAYS_MAX * DAY_MS)).toMatch(written);
+        expect(formatTime(ms + WINDOW_DAYS_MAX * DAY_MS)).toMatch(written);
       }),
     );
   });
