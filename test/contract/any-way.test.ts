@@ -15,7 +15,7 @@ import {
   withDuplicates,
 } from './support/questions.js';
 import { FILE_RUNS, RUNS, RUNS_TIMEOUT_MS } from './support/runs.js';
-import { streamEngine } from './support/stream-engine.js';
+import { streamEngine, takenOverEngine } from './support/stream-engine.js';
 
 const NUM_RUNS = Math.ceil(RUNS / 10);
 
@@ -84,6 +84,22 @@ describe.each<Engine>([coreEngine, streamEngine])('the answer of $name is the sa
         { numRuns: NUM_RUNS },
       );
       expect(again).toBeGreaterThan(NUM_RUNS);
+    },
+    RUNS_TIMEOUT_MS,
+  );
+});
+
+describe('the answer of the stream', () => {
+  test(
+    'is that of core when workers take over from each other',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(question, async (one) => {
+          const wanted = await coreEngine.count(one);
+          expectSame(await takenOverEngine.count(one), wanted, takenOverEngine.name);
+        }),
+        { numRuns: NUM_RUNS },
+      );
     },
     RUNS_TIMEOUT_MS,
   );

@@ -4,6 +4,7 @@ import { partitionKey } from '../../../core/position.js';
 import { hashRuleSet } from '../../../core/rules/rule-set.js';
 import { MINUTES_PER_HOUR } from '../../../core/time.js';
 import type { FlushBody } from '../../../store/flush-body.js';
+import type { Assignment } from '../../../store/progress.js';
 import { Counter } from '../../../stream/counter.js';
 import { PartitionState } from '../../../stream/partition-state.js';
 import { Books } from './books.js';
@@ -26,57 +27,93 @@ const encodeRecord = require('kafkajs/src/protocol/recordBatch/record/v0/index.j
 /** Small, so that a log of some dozens of records takes several flushes. */
 const FLUSH_CLICKS_MAX = 7;
 
+/** The stream as one worker runs it; see `streamOf`. */
+export const streamEngine = streamOf('stream', 1);
+
+/** The partitions go from worker to worker: each rebuilds what it has to remember of them. */
+export const takenOverEngine = streamOf('stream, taken over twice', 3);
+
 /**
  * The stream without Kafka and Postgres: record batches go in, the bodies of its flushes come out.
  * It reads each partition up to the cut, is told that the hour is cut, and reads on: what it then
  * counts into the hour would be wrong. It tells duplicates apart within a partition only.
+ * `workers` of them read one part after the other, each beginning with what the last one committed.
  */
-export const streamEngine: Engine = {
-  name: 'stream',
-  count: async ({ log, hourMs, ruleSet, cut }) => {
-    const hash = hashRuleSet(ruleSet);
-    const counter = new Counter({
-      versions: [{ version: 1, hash, sinceMs: null }],
-      ruleSets: [{ hash, ruleSet }],
-      seeds: Int32Array.of(1, 2, 3, 4),
-      flushClicksMax: FLUSH_CLICKS_MAX,
-    });
-    const partitions = byPartition(log);
-    const next = new Map(cut.map((entry) => [partitionKey(entry), entry.nextOffset]));
-    const states = [...partitions.values()].map(
-      ([first], slot) =>
-        new PartitionState(
-          { topic: first!.topic, partition: first!.partition },
-          { slot, epoch: 1, nextOffset: 0, rebuildFrom: 0, maxEventMs: null },
-          new Set(),
-        ),
-    );
-    const sums: Sums = { cells: new Map(), books: new Books() };
-    const flush = (): void => {
-      const all = new Set(states);
-      addBody(sums, counter.buffer.body(all, counter.cutHours, counter.texts), hourMs);
-      counter.committed(all);
-    };
-    const read = async (wanted: (record: LogRecord) => boolean): Promise<void> => {
-      for (const state of states) {
-        const records = partitions.get(partitionKey(state))!.filter(wanted);
-        const batch = await fetched(records);
-        if (batch === null) continue;
-        do {
-          counter.read(state, batch);
-          if (counter.full) flush();
-        } while (state.position < batch.endOffset);
+function streamOf(name: string, workers: number): Engine {
+  return {
+    name,
+    count: async ({ log, hourMs, ruleSet, cut }) => {
+      const hash = hashRuleSet(ruleSet);
+      const partitions = byPartition(log);
+      const next = new Map(cut.map((entry) => [partitionKey(entry), entry.nextOffset]));
+      const sums: Sums = { cells: new Map(), books: new Books() };
+      const start = (assignments: readonly Assignment[], seed: number): Worker => {
+        const states = [...partitions.values()].map(
+          ([first], i) => new PartitionState(first!, assignments[i]!, new Set()),
+        );
+        const counter = new Counter({
+          versions: [{ version: 1, hash, sinceMs: null }],
+          ruleSets: [{ hash, ruleSet }],
+          seeds: Int32Array.of(seed, 2, 3, 4),
+          flushClicksMax: FLUSH_CLICKS_MAX,
+        });
+        return { states, counter };
+      };
+      const flush = ({ states, counter }: Worker): void => {
+        const all = new Set(states);
+        addBody(sums, counter.buffer.body(all, counter.cutHours, counter.texts), hourMs);
+        counter.committed(all);
+      };
+      const read = async (worker: Worker, wanted: Wanted): Promise<void> => {
+        for (const state of worker.states) {
+          const all = partitions.get(partitionKey(state))!;
+          const unread = all.filter(({ offset }) => offset >= state.position);
+          const batch = await fetched(unread.filter((record) => wanted(record, all)));
+          if (batch === null) continue;
+          do {
+            worker.counter.read(state, batch);
+            if (worker.counter.full) flush(worker);
+          } while (state.position < batch.endOffset);
+        }
+        flush(worker);
+      };
+      const isBelow = (record: LogRecord): boolean =>
+        record.offset < (next.get(partitionKey(record)) ?? 0);
+      let worker = start([...partitions.values()].map(firstAssignment), 1);
+      for (let n = 1; n <= workers; n++) {
+        if (n > 1) worker = start(worker.states.map(nextAssignment), n);
+        await read(
+          worker,
+          (record, all) => isBelow(record) && all.indexOf(record) < (all.length * n) / workers,
+        );
       }
-      flush();
-    };
-    const isBelow = (record: LogRecord): boolean =>
-      record.offset < (next.get(partitionKey(record)) ?? 0);
-    await read(isBelow);
-    counter.learn([{ hourMs, cut: true, pin: hash }], states);
-    await read((record) => !isBelow(record));
-    return { cells: sums.cells, flow: sums.books.flow };
-  },
-};
+      worker.counter.learn([{ hourMs, cut: true, pin: hash }], worker.states);
+      await read(worker, () => true);
+      return { cells: sums.cells, flow: sums.books.flow };
+    },
+  };
+}
+
+/** Whether a record of a partition, which has `all` of them, is to be read now. */
+type Wanted = (record: LogRecord, all: readonly LogRecord[]) => boolean;
+
+interface Worker {
+  readonly states: readonly PartitionState[];
+  readonly counter: Counter;
+}
+
+function firstAssignment(_records: readonly LogRecord[], slot: number): Assignment {
+  return { slot, epoch: 1, nextOffset: 0, rebuildFrom: 0, maxEventMs: null };
+}
+
+/** What a worker that takes over finds of the last flush. */
+function nextAssignment(state: PartitionState): Assignment {
+  const { slot, epoch, committedOffset: nextOffset, maxEventMs } = state;
+  return {
+    ...{ slot, epoch: epoch + 1, nextOffset, rebuildFrom: state.rebuildFrom() },
+    maxEventMs: Number.isFinite(maxEventMs) ? maxEventMs : null,
+  };
+}
 
 interface Sums {
   readonly cells: Map<string, number>;
