@@ -1,7 +1,7 @@
 /**
  * The benchmarks by name. `npm run bench -- [NAME]… [--json FILE]`, all of these by default: stream,
- * count, profile, archive, recompute, ids, freshness, serving; see docs/explanation/performance.md for
- * what they measure. `generations` and `parquet` made decisions (docs/decisions/0008 and 0009), and run
+ * count, profile, archive, recompute, ids, freshness, serving, windows; docs/explanation/performance.md
+ * says what they measure. `generations` and `parquet` made decisions (docs/decisions/0008 and 0009), and run
  * only where they are named.
  */
 import { parseArgs } from 'node:util';
@@ -17,9 +17,10 @@ import { benchServing } from './serving/main.js';
 import { benchStream } from './stream/main.js';
 import { machine, printReport, writeJson } from './support/report.js';
 import type { Report } from './support/report.js';
+import { benchWindows } from './windows.js';
 
 const USAGE = `Usage: npm run bench -- [NAME]... [options]
-  names: stream count profile archive recompute ids freshness serving generations parquet
+  names: stream count profile archive recompute ids freshness serving windows generations parquet
   --json FILE    write everything that was measured
   --clicks N     clicks of stream, count, profile, archive and recompute (default 1500000)
   --rounds N     rounds of stream (default 3)
@@ -48,6 +49,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Report | readonly Report
   ids: benchIds,
   freshness: () => benchFreshness({ rate: Number(values.rate), seconds: Number(values.seconds) }),
   serving: benchServing,
+  windows: benchWindows,
   generations: benchGenerations,
   parquet: benchParquet,
 };
