@@ -20,10 +20,8 @@ import type { PartitionHour, PartitionState } from './partition-state.js';
 
 /** End of year 9999: a record on a topic without broker time may say anything. */
 const APPEND_MS_MAX = 253_402_300_799_999;
-/** Text held by the interners above which they are emptied after a flush. */
+/** Text held by the interners above which they are emptied after a flush; twice asks for one. */
 const TEXT_BYTES_MAX = 64 * 1024 * 1024;
-/** And by how much more it may be exceeded before one is asked for. */
-const TEXT_BYTES_MORE = 64 * 1024 * 1024;
 
 export interface CounterOptions {
   /** What is in force for hours without a row. */
@@ -34,6 +32,8 @@ export interface CounterOptions {
   readonly seeds: Int32Array;
   /** Records in the buffer at most. */
   readonly flushClicksMax: number;
+  /** Default: 64 MiB. */
+  readonly textBytesMax?: number;
 }
 
 /**
@@ -56,11 +56,13 @@ export class Counter implements RecordSink {
   private hour: PartitionHour | null = null;
   private logStartOffset = 0;
   private readonly flushClicksMax: number;
+  private readonly textBytesMax: number;
   /** The buffer has reached a bound: reading stops until a flush was committed. */
   full = false;
 
-  constructor({ versions, ruleSets: sets, seeds, flushClicksMax }: CounterOptions) {
+  constructor({ versions, ruleSets: sets, seeds, flushClicksMax, textBytesMax }: CounterOptions) {
     this.flushClicksMax = flushClicksMax;
+    this.textBytesMax = textBytesMax ?? TEXT_BYTES_MAX;
     this.versions = versions;
     const fields = [...new Set(sets.flatMap(({ ruleSet }) => fieldsOf(ruleSet)))];
     for (const { hash, ruleSet } of sets) {
@@ -175,12 +177,12 @@ export class Counter implements RecordSink {
     this.buffer.clear();
     this.full = false;
     for (const state of states) state.committed();
-    if (this.textBytes > TEXT_BYTES_MAX) this.forgetTexts();
+    if (this.textBytes > this.textBytesMax) this.forgetTexts();
   }
 
   /** While the memory is rebuilt nothing is buffered that could be flushed: then they just go. */
   private hasTooManyTexts(): boolean {
-    if (this.textBytes <= TEXT_BYTES_MAX + TEXT_BYTES_MORE) return false;
+    if (this.textBytes <= 2 * this.textBytesMax) return false;
     if (!this.buffer.isEmpty) return true;
     this.forgetTexts();
     return false;

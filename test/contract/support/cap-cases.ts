@@ -265,6 +265,16 @@ const COUNTED: readonly Case[] = [
     filteredBy: { address: { 0: 3 }, user: { 0: 1 } },
   },
   {
+    name: 'each of a hundred users has a count of his own, however they alternate',
+    ruleSet: filters(capped(2)),
+    log: [
+      ...Array.from({ length: 200 }, (_, i) => by(`user-${String(Math.floor(i / 2))}`)),
+      ...Array.from({ length: 100 }, (_, i) => by(`user-${String(i)}`)),
+    ],
+    cells: { '|a|0': 200 },
+    filteredBy: { often: { 0: 100 } },
+  },
+  {
     name: 'a cap that no one reaches takes nothing out',
     ruleSet: filters(capped(1_000_000)),
     log: Array.from({ length: 50 }, () => by('u')),

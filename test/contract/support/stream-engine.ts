@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import type { LogRecord } from '../../../core/count.js';
 import { partitionKey } from '../../../core/position.js';
-import { hashRuleSet } from '../../../core/rules/rule-set.js';
+import { DIMENSIONS_MAX, hashRuleSet } from '../../../core/rules/rule-set.js';
+import type { RuleSet } from '../../../core/rules/rule-set.js';
 import { MINUTES_PER_HOUR } from '../../../core/time.js';
 import type { FlushBody } from '../../../store/flush-body.js';
 import type { Assignment } from '../../../store/progress.js';
@@ -26,12 +27,25 @@ const encodeRecord = require('kafkajs/src/protocol/recordBatch/record/v0/index.j
 
 /** Small, so that a log of some dozens of records takes several flushes. */
 const FLUSH_CLICKS_MAX = 7;
+const FETCH_RECORDS = 5;
 
 /** The stream as one worker runs it; see `streamOf`. */
 export const streamEngine = streamOf('stream', 1);
 
-/** The partitions go from worker to worker: each rebuilds what it has to remember of them. */
-export const takenOverEngine = streamOf('stream, taken over twice', 3);
+/**
+ * The partitions go from worker to worker: each rebuilds what it has to remember of them, and has
+ * room for the texts of one flush only.
+ */
+export const takenOverEngine = streamOf('stream, taken over twice', 3, 0);
+
+/** Of other hours: wider than most, so that a click has fewer filters than there is room for. */
+const WIDE: RuleSet = {
+  version: 1,
+  dimensions: Array.from({ length: DIMENSIONS_MAX }, (_, i) => ({
+    name: `wide_${String(i)}`,
+    field: 'country',
+  })),
+};
 
 /**
  * The stream without Kafka and Postgres: record batches go in, the bodies of its flushes come out.
@@ -39,7 +53,7 @@ export const takenOverEngine = streamOf('stream, taken over twice', 3);
  * counts into the hour would be wrong. It tells duplicates apart within a partition only.
  * `workers` of them read one part after the other, each beginning with what the last one committed.
  */
-function streamOf(name: string, workers: number): Engine {
+function streamOf(name: string, workers: number, textBytesMax?: number): Engine {
   return {
     name,
     count: async ({ log, hourMs, ruleSet, cut }) => {
@@ -53,9 +67,13 @@ function streamOf(name: string, workers: number): Engine {
         );
         const counter = new Counter({
           versions: [{ version: 1, hash, sinceMs: null }],
-          ruleSets: [{ hash, ruleSet }],
+          ruleSets: [
+            { hash, ruleSet },
+            { hash: 'wide', ruleSet: WIDE },
+          ],
           seeds: Int32Array.of(seed, 2, 3, 4),
           flushClicksMax: FLUSH_CLICKS_MAX,
+          ...(textBytesMax === undefined ? {} : { textBytesMax }),
         });
         return { states, counter };
       };
@@ -67,13 +85,16 @@ function streamOf(name: string, workers: number): Engine {
       const read = async (worker: Worker, wanted: Wanted): Promise<void> => {
         for (const state of worker.states) {
           const all = partitions.get(partitionKey(state))!;
-          const unread = all.filter(({ offset }) => offset >= state.position);
-          const batch = await fetched(unread.filter((record) => wanted(record, all)));
-          if (batch === null) continue;
-          do {
-            worker.counter.read(state, batch);
-            if (worker.counter.full) flush(worker);
-          } while (state.position < batch.endOffset);
+          const unread = all.filter(
+            (record) => record.offset >= state.position && wanted(record, all),
+          );
+          for (let from = 0; from < unread.length; from += FETCH_RECORDS) {
+            const batch = await fetched(unread.slice(from, from + FETCH_RECORDS));
+            do {
+              worker.counter.read(state, batch);
+              if (worker.counter.full) flush(worker);
+            } while (state.position < batch.endOffset);
+          }
         }
         flush(worker);
       };
@@ -149,9 +170,7 @@ function addBody(
 
 /** A fetch result with one record batch per record: each has its own append time. */
 async function fetched(records: readonly LogRecord[]) {
-  const [first] = records;
-  if (first === undefined) return null;
-  const { topic, partition, offset: fetchedOffset } = first;
+  const { topic, partition, offset: fetchedOffset } = records[0]!;
   const batches: Buffer[] = [];
   for (const { offset, appendMs, value } of records) {
     const record = encodeRecord({ key: null, value: value && Buffer.from(value), headers: {} });
