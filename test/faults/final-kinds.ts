@@ -14,6 +14,8 @@ import type { WorkerProcess } from '../workflows/support/rig.js';
 /** A publication must be struck within its lock timeout, 4 s. */
 const soon = { everyMs: 5, deadlineMs: RECOVERY_MS };
 
+const TASKS_TRIED_MAX = 10;
+
 /** Strikes once at all of its points, and leaves a world that recovers by itself. */
 export interface Strike {
   readonly name: string;
@@ -46,9 +48,7 @@ const worker: Strike = {
     const plans = await Promise.all(queued.map((replay) => world.plan(replay)));
     await until('loads wait', () => gates.isReached('copied', copied.range.fromMs), soon);
     await until('loads wait', () => gates.isReached('loaded', loaded.range.fromMs), soon);
-    killIdleTaskProcesses(victim.pid);
-    const task = await world.begin(1);
-    const frozen = await freezeTask(world, victim, task);
+    const { task, frozen } = await freezeTask(world, victim);
 
     await plan.approve();
     await until('it is about to commit', () => atPublished(world, published), soon);
@@ -181,28 +181,37 @@ async function begunToPublish(world: FinalWorld, gate: 'locked' | 'published'): 
   return world.begin(2, true);
 }
 
-/** Freezes the process of a task as soon as it is there, and sees that the server knows the task. */
+/**
+ * Begins a replay of an hour and freezes the process of its task while the server knows it at work.
+ * The task is short, and may be done before it is looked at: then the next replay is tried.
+ */
 async function freezeTask(
   world: FinalWorld,
   victim: WorkerProcess,
-  replay: Replay,
-): Promise<number[]> {
-  const before = new Set(taskProcessesOf(victim.pid, 'busy'));
-  const frozen = new Set<number>();
-  const handle = world.recomputeOf(replay);
-  await until(
-    'a task runs, and the server knows of it',
-    async () => {
-      for (const pid of taskProcessesOf(victim.pid, 'busy')) {
-        if (before.has(pid) || frozen.has(pid)) continue;
-        process.kill(pid, 'SIGSTOP');
-        frozen.add(pid);
-      }
-      return frozen.size > 0 && isAtWork(handle, 'aggregateTask', victim);
-    },
-    soon,
-  );
-  return [...frozen];
+): Promise<{ task: Replay; frozen: number[] }> {
+  for (let tries = 0; tries < TASKS_TRIED_MAX; tries++) {
+    killIdleTaskProcesses(victim.pid);
+    const before = new Set(taskProcessesOf(victim.pid, 'busy'));
+    const frozen = new Set<number>();
+    const task = await world.begin(1);
+    const handle = world.recomputeOf(task);
+    const isCaught = await until(
+      'a task is caught at work, or done',
+      async () => {
+        for (const pid of taskProcessesOf(victim.pid, 'busy')) {
+          if (before.has(pid) || frozen.has(pid)) continue;
+          process.kill(pid, 'SIGSTOP');
+          frozen.add(pid);
+        }
+        if (frozen.size > 0 && (await isAtWork(handle, 'aggregateTask', victim))) return 'caught';
+        return (await handle.describe()).status.name === 'COMPLETED' ? 'done' : undefined;
+      },
+      soon,
+    );
+    if (isCaught === 'caught') return { task, frozen: [...frozen] };
+    for (const pid of frozen) process.kill(pid, 'SIGCONT');
+  }
+  throw new Error(`${String(TASKS_TRIED_MAX)} tasks were done before they could be frozen`);
 }
 
 /** Whether the server has handed an activity of this type of the run to the worker. */
