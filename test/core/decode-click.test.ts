@@ -190,10 +190,10 @@ describe('a dimension field', () => {
     ['"\\u0000"', { kind: 'other' }],
     ['"\u007f"', { kind: 'other' }],
     ['"\\ud800"', { kind: 'other' }],
-    [JSON.stringify('x'.repeat(256)), { kind: 'value', text: 'x'.repeat(256) }],
-    [JSON.stringify('x'.repeat(257)), { kind: 'other' }],
-    [JSON.stringify('€'.repeat(85)), { kind: 'value', text: '€'.repeat(85) }],
-    [JSON.stringify('€'.repeat(86)), { kind: 'other' }],
+    [JSON.stringify('x'.repeat(4096)), { kind: 'value', text: 'x'.repeat(4096) }],
+    [JSON.stringify('x'.repeat(4097)), { kind: 'other' }],
+    [JSON.stringify('€'.repeat(1365)), { kind: 'value', text: '€'.repeat(1365) }],
+    [JSON.stringify('€'.repeat(1366)), { kind: 'other' }],
   ])('of %.40s is %.60j', (json, expected) => {
     expect(field(json)).toEqual(expected);
   });
