@@ -1,6 +1,6 @@
 /**
  * The benchmarks by name. `npm run bench -- [NAME]… [--json FILE]`, all of these by default: stream,
- * count, profile, archive, recompute, ids, freshness, serving, windows; docs/explanation/performance.md
+ * count, rules, profile, archive, recompute, ids, freshness, serving, windows; docs/explanation/performance.md
  * says what they measure. `generations` and `parquet` made decisions (docs/decisions/0008 and 0009), and run
  * only where they are named.
  */
@@ -13,6 +13,7 @@ import { benchIds } from './ids.js';
 import { benchProfile } from './profile/main.js';
 import { benchRecompute } from './recompute/main.js';
 import { benchParquet } from './recompute/parquet-libraries.js';
+import { benchRules } from './rules/main.js';
 import { benchServing } from './serving/main.js';
 import { benchStream } from './stream/main.js';
 import { machine, printReport, writeJson } from './support/report.js';
@@ -20,7 +21,7 @@ import type { Report } from './support/report.js';
 import { benchWindows } from './windows.js';
 
 const USAGE = `Usage: npm run bench -- [NAME]... [options]
-  names: stream count profile archive recompute ids freshness serving windows generations parquet
+  names: stream count rules profile archive recompute ids freshness serving windows generations parquet
   --json FILE    write everything that was measured
   --clicks N     clicks of stream, count, profile, archive and recompute (default 1500000)
   --rounds N     rounds of stream (default 3)
@@ -43,6 +44,7 @@ const clicks = Number(values.clicks);
 const BENCHMARKS: Readonly<Record<string, () => Promise<Report | readonly Report[]>>> = {
   stream: () => benchStream({ clicks, rounds: Number(values.rounds) }),
   count: () => benchCount({ clicks }),
+  rules: benchRules,
   profile: () => benchProfile({ clicks }),
   archive: () => benchArchive({ clicks }),
   recompute: () => benchRecompute({ clicks }),
