@@ -73,7 +73,7 @@ test.each([
       broker = await startKafka({ dir, heapMegabytes: 256 });
       sent.push(...(await send(topic, 'after', 500)));
       await until('what was sent after is read', () => recorder.values.length >= sent.length, {
-        deadlineMs: 60_000,
+        deadlineMs: 120_000,
       });
       expect(recorder.values.toSorted()).toEqual(sent.toSorted());
       expect(recorder.jumps).toEqual([]);
@@ -83,7 +83,7 @@ test.each([
       expect(await member.stop()).toBeUndefined();
     }
   },
-  180_000,
+  240_000,
 );
 
 test('a source without a reachable broker closes at once', async () => {
