@@ -23,7 +23,7 @@ export function aggregateTaskActivity(deps: ActivityDeps): TaskActivities['aggre
         signal: context.cancellationSignal,
         onProgress: report,
       });
-      const { received, counted, duplicate, filtered } = flow;
+      const { received, counted, duplicate, filtered, filteredBy } = flow;
       return {
         cells,
         flow: {
@@ -31,6 +31,7 @@ export function aggregateTaskActivity(deps: ActivityDeps): TaskActivities['aggre
           counted: [...counted],
           duplicate: [...duplicate],
           filtered: [...filtered],
+          filteredBy,
         },
         rowsRead,
       };

@@ -20,7 +20,8 @@ export interface PlannedChange extends WhatIf {
 
 /**
  * Counts the hours of a plan by a stored rule set and compares them with what is answered now.
- * Nothing is published; a replay of the same hours finds what was counted here.
+ * Nothing is published; a replay of the same hours finds what was counted here. null: Ctrl-C left it
+ * running, and nothing can be said yet. `again` follows, or cancels, what was started.
  */
 export async function plannedChange(
   config: Config,
@@ -28,21 +29,22 @@ export async function plannedChange(
   plan: RangePlan,
   rules: string,
   again: string,
-): Promise<PlannedChange> {
-  const wanted = plan.hours
-    .filter(({ steps }) => steps.includes('recompute') && !steps.includes('cut'))
-    .map(({ hour }) => {
-      const input = { hour, cut: 'served' as const, rules };
-      return { options: recomputeHourStart(input), input };
-    });
+): Promise<PlannedChange | null> {
+  const wanted = plan.hours.flatMap(({ hour, steps }) => {
+    const recompute = steps.find((step) => step.startsWith('recompute'));
+    if (recompute === undefined || steps.includes('cut')) return [];
+    const cut = recompute === 'recompute' ? ('served' as const) : ('late' as const);
+    const input = { hour, cut, rules };
+    return [{ options: recomputeHourStart(input), input }];
+  });
   const uncut = plan.hours.filter(({ steps }) => steps.includes('cut')).length;
   say(`counting ${String(wanted.length)} hours by these rules; nothing is published`);
   const { runWorkflows } = await import('./workflow-run.js');
   const outcomes = await runWorkflows(config, wanted, { wait: true, again });
-  const candidates = outcomes.flatMap(({ result }) => {
-    if (result === null) return [];
+  if (outcomes.some(({ result }) => result === null)) return null;
+  const candidates = outcomes.map(({ result }) => {
     const { hour, generation } = result as RecomputeHourResult;
-    return [{ hourMs: parseTime('hour', hour), generation }];
+    return { hourMs: parseTime('hour', hour), generation };
   });
   const change = await withReader(options, (pool) => whatWouldChange(pool, candidates, TOP));
   return { ...change, hours: candidates.length, uncut };

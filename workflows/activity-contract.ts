@@ -101,20 +101,27 @@ export interface AggregateInput {
   readonly fileIds: readonly number[];
 }
 
+/** Per event minute, 60 numbers each. */
+export type TaskFlow = Readonly<
+  Record<'received' | 'counted' | 'duplicate' | 'filtered', number[]>
+> & {
+  /** The filtered ones by reason. */
+  readonly filteredBy: Readonly<Record<string, readonly number[]>>;
+};
+
 export interface TaskResult {
   readonly cells: { key: string; bytes: number; sha256: string; rows: number };
-  /** Per event minute, 60 numbers each. */
-  readonly flow: Readonly<Record<'received' | 'counted' | 'duplicate' | 'filtered', number[]>> & {
-    /** By reason; absent: of a release that knew no filters. */
-    readonly filteredBy?: Readonly<Record<string, readonly number[]>>;
-  };
+  readonly flow: TaskFlow;
   readonly rowsRead: number;
 }
 
 export interface LoadInput {
   readonly inputs: ResolvedInputs;
   readonly fileIds: readonly number[];
-  readonly tasks: readonly TaskResult[];
+  /** Those of a release that knew no filters have no `filteredBy`. */
+  readonly tasks: readonly (Omit<TaskResult, 'flow'> & {
+    readonly flow: Omit<TaskFlow, 'filteredBy'> & Partial<TaskFlow>;
+  })[];
 }
 
 export interface LoadResult {

@@ -121,10 +121,11 @@ async function showChange(
   plan: RangePlan,
   rules: string,
 ): Promise<void> {
-  const again = againCommand('replay', options, [...againOptions(options), '--plan']);
+  const again = againCommand('recompute', options, againOptions({ ...options, review: false }));
   const { plannedChange, changeText, changeDocument } = await import('../what-if.js');
   if (options.json !== true) showPlan(plan, options);
   const change = await plannedChange(config, options, plan, rules, again);
+  if (change === null) return;
   const document = { ...planDocument(plan), what_if: changeDocument(change) };
   printResult(options.json === true, document, () => `\n${changeText(change)}`);
 }

@@ -26,15 +26,6 @@ const SQL = `
       where x.hour = h.hour
    ) lake
    where h.hour >= $1 and h.hour < $2 and g.rule_set <> wanted.hash
-     and not exists (
-       select from generations same
-        where same.hour = h.hour and same.rule_set = wanted.hash and same.checksum = g.checksum
-          and not exists (
-            select from generation_cuts c
-             where c.generation = g.id and not exists (
-               select from generation_cuts d
-                where d.generation = same.id and d.slot = c.slot
-                  and d.next_offset >= c.next_offset)))
    order by h.hour`;
 
 interface Row {
@@ -50,8 +41,7 @@ interface Row {
 
 /**
  * The final hours, of a range or all, that are counted by another rule set than the one in force for
- * them; ascending. Left out: those that were counted by the one in force, too, with the same result,
- * which a replay confirms and does not publish. Throws as `readRows`.
+ * them; ascending. Throws as `readRows`.
  * @param supposed asks what would be, if this were put in force
  */
 export async function readStaleHours(
