@@ -1,4 +1,5 @@
 import type { Cut } from '../core/cut.js';
+import type { HourFlow } from '../core/generation-draft.js';
 import type { LakeFile } from '../core/lake-file.js';
 import type { RuleSet } from '../core/rules/rule-set.js';
 
@@ -26,15 +27,8 @@ export interface AggregateTask {
   readonly ruleSet: RuleSet;
 }
 
-/** Per event minute of the hour, 60 numbers each: received = counted + duplicate + filtered. */
-export interface Flow {
-  readonly received: readonly number[];
-  readonly counted: readonly number[];
-  readonly duplicate: readonly number[];
-  readonly filtered: readonly number[];
-  /** By reason: 60 numbers each, which add up to `filtered`; a reason without a click is absent. */
-  readonly filteredBy: Readonly<Record<string, readonly number[]>>;
-}
+/** What became of the clicks of one task, in the terms of the generation that it is a part of. */
+export type Flow = HourFlow;
 
 /** A file of cells in the lake's scratch, sorted by filter, ad_id (bytewise), minute. */
 export interface CellsFile {

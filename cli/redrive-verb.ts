@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type pg from 'pg';
 import { REJECT_REASONS } from '../core/click/reasons.js';
@@ -6,7 +5,7 @@ import { TruecountError } from '../core/errors.js';
 import type { Position } from '../core/position.js';
 import { printable } from '../core/printable.js';
 import { parseTime } from '../core/range.js';
-import { checkRedriveMapping, parseMapping } from '../ingest/mapping/mapping.js';
+import { checkRedriveMapping } from '../ingest/mapping/mapping.js';
 import { kafkaClientOptions } from '../runtime/connections.js';
 import { withDatabase } from '../runtime/database.js';
 import { assertKafkaAccepts } from '../runtime/first-contact.js';
@@ -14,6 +13,7 @@ import { createKafka } from '../runtime/kafka-client.js';
 import { showQuarantined } from '../store/read/quarantine.js';
 import { databaseNow } from '../store/redrive/record.js';
 import { countRedrivable, type RedriveSelection } from '../store/redrive/select.js';
+import { readMappingFile } from './mapping-file.js';
 import { configFor, withCommonOptions, type CommonOptions } from './options.js';
 import { Progress, printResult, withExamples } from './output.js';
 import { parsePosition, parseReason } from './quarantine-words.js';
@@ -112,18 +112,9 @@ async function checkPositions(client: pg.ClientBase, positions: readonly Positio
 }
 
 function readMapping(path: string): RedriveMapping {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new TruecountError('not_found', `cannot read the mapping ${path}`, {
-      hint: 'examples/ has mappings to begin with',
-      cause,
-    });
-  }
-  const mapping = parseMapping(text, path);
-  checkRedriveMapping(mapping, path);
-  return { text, mapping };
+  const read = readMappingFile(path);
+  checkRedriveMapping(read.mapping, path);
+  return read;
 }
 
 function documentOf(plan: boolean, selected: number, result: RedriveResult) {

@@ -7,7 +7,7 @@ export interface HourFlow {
   readonly counted: readonly number[];
   readonly duplicate: readonly number[];
   readonly filtered: readonly number[];
-  /** The filtered ones by reason: 60 numbers for each that took out clicks. */
+  /** By reason: 60 numbers each, which add up to `filtered`; a reason without a click is absent. */
   readonly filteredBy: Readonly<Record<string, readonly number[]>>;
 }
 

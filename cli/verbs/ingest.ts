@@ -1,4 +1,4 @@
-import { createReadStream, readFileSync, statSync } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { TruecountError } from '../../core/errors.js';
 import { printable } from '../../core/printable.js';
@@ -7,11 +7,11 @@ import { readNdjson } from '../../ingest/formats/ndjson.js';
 import type { SourceItem } from '../../ingest/formats/source-item.js';
 import { ingestItems } from '../../ingest/ingest.js';
 import type { IngestResult } from '../../ingest/ingest.js';
-import { parseMapping } from '../../ingest/mapping/mapping.js';
 import { ClickProducer } from '../../ingest/producer.js';
 import { kafkaClientOptions } from '../../runtime/connections.js';
 import { assertKafkaAccepts } from '../../runtime/first-contact.js';
 import { createKafka } from '../../runtime/kafka-client.js';
+import { readMappingFile } from '../mapping-file.js';
 import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
 import { Progress, printResult, withExamples } from '../output.js';
 
@@ -139,25 +139,12 @@ function readItems(
   const format = options.format ?? (file.toLowerCase().endsWith('.csv') ? 'csv' : 'ndjson');
   if (format === 'csv') {
     const mapping = options.mapping;
-    return readCsv(chunks, mapping === undefined ? undefined : readMapping(mapping));
+    return readCsv(chunks, mapping === undefined ? undefined : readMappingFile(mapping).mapping);
   }
   if (options.mapping === undefined) return readNdjson(chunks);
   throw new TruecountError('invalid_argument', '--mapping is for CSV; this would be NDJSON', {
     hint: 'add --format csv; a line of NDJSON is sent as it is',
   });
-}
-
-function readMapping(path: string): ReturnType<typeof parseMapping> {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new TruecountError('not_found', `cannot read the mapping ${path}`, {
-      hint: 'examples/ has mappings to begin with',
-      cause,
-    });
-  }
-  return parseMapping(text, path);
 }
 
 function progressText(taken: number, share: number | undefined, elapsedMs: number): string {

@@ -1,14 +1,5 @@
-import { MINUTES_PER_HOUR } from '../../../core/time.js';
-
-/** What became of the clicks of an hour, by event minute: 60 numbers each. */
-export interface Flow {
-  readonly received: readonly number[];
-  readonly counted: readonly number[];
-  readonly duplicate: readonly number[];
-  readonly filtered: readonly number[];
-  /** By reason; one without a click is absent. */
-  readonly filteredBy: Readonly<Record<string, readonly number[]>>;
-}
+import { zeros } from '../../../batch/flow.js';
+import type { Flow } from '../../../batch/task.js';
 
 /** Adds up clicks by what became of them. */
 export class Books {
@@ -37,8 +28,4 @@ export class Books {
   get flow(): Flow {
     return { ...this.counts, filteredBy: Object.fromEntries(this.reasons) };
   }
-}
-
-function zeros(): number[] {
-  return new Array<number>(MINUTES_PER_HOUR).fill(0);
 }

@@ -6,7 +6,7 @@ import { partitionKey } from '../../../core/position.js';
 import type { RuleSet } from '../../../core/rules/rule-set.js';
 import { hourOf, minuteOfHour, MINUTES_PER_HOUR } from '../../../core/time.js';
 import { Books } from './books.js';
-import type { Flow } from './books.js';
+import type { Flow } from '../../../batch/task.js';
 import { inLogOrder } from './log.js';
 
 /** What is to be counted: one hour of a log below a cut. */
