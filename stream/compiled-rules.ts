@@ -1,10 +1,9 @@
-import { FIELD_ABSENT } from '../core/click/view.js';
 import type { ClickView } from '../core/click/view.js';
 import { compileRuleSet } from '../core/rules/compile.js';
-import type { CompiledRuleSet } from '../core/rules/compile.js';
+import type { CompiledRuleSet, Output } from '../core/rules/compile.js';
 import { AD_FIELD } from '../core/rules/rule-set.js';
 import type { RuleSet } from '../core/rules/rule-set.js';
-import { ABSENT, OTHER } from '../core/rules/value-text.js';
+import { FieldTexts } from './field-texts.js';
 import { ByteInterner } from './interner.js';
 import { memoised } from './memoised-output.js';
 import type { MemoisedOutput } from './memoised-output.js';
@@ -28,35 +27,6 @@ export class FilterTable {
   }
 }
 
-/** The texts of one field as small integers: 0 is absent, 1 is other, then as they are first seen. */
-class FieldTexts {
-  private readonly values = new ByteInterner();
-
-  /** `field`: index in the view; null: the ad. */
-  constructor(private readonly field: number | null) {}
-
-  idOf(view: ClickView): number {
-    const { field, values } = this;
-    if (field === null) return 2 + values.intern(view.source, view.adStart, view.adEnd);
-    const start = view.fieldStart[field]!;
-    if (start < 0) return start === FIELD_ABSENT ? 0 : 1;
-    return 2 + values.intern(view.source, start, view.fieldEnd[field]!);
-  }
-
-  text(id: number): string {
-    if (id < 2) return id === 0 ? ABSENT : OTHER;
-    return this.values.toString(id - 2);
-  }
-
-  get bytes(): number {
-    return this.values.bytes;
-  }
-
-  clear(): void {
-    this.values.clear();
-  }
-}
-
 /** A cap as the hot path needs it. */
 export interface StreamCap {
   /** Index of its field in the view. */
@@ -72,7 +42,9 @@ export class CompiledRules {
   readonly reasons: readonly string[];
   readonly caps: readonly StreamCap[];
   private readonly texts: readonly FieldTexts[];
-  /** Of the click in hand, the id of each field's text. */
+  /** Indices in `texts` of the ad, and of fields that several outputs read, or one of several fields. */
+  private readonly shared: readonly number[];
+  /** Of the click in hand, the id of the text of each shared field; at its index in `texts`. */
   private readonly ids: Int32Array;
   private readonly dimensions: readonly MemoisedOutput[];
   private readonly verdict: MemoisedOutput | null;
@@ -91,13 +63,12 @@ export class CompiledRules {
     this.ids = new Int32Array(used.length);
     const reasons = ['', ...new Set((ruleSet.filters ?? []).map(({ reason }) => reason))];
     this.reasons = reasons;
-    const memo = (output: CompiledRuleSet['dimensions'][number], idOf: (text: string) => number) =>
-      memoised(output, {
-        columns: compiled.columns,
-        fieldAt: (column) => used.indexOf(compiled.columns[column]!.field),
-        textOf: (field, id) => this.texts[field]!.text(id),
-        idOf,
-      });
+    const fieldAt = (column: number): number => used.indexOf(compiled.columns[column]!.field);
+    const shared = sharedFields(compiled, fieldAt, used);
+    this.shared = [...shared.keys()].filter((field) => shared[field]!);
+    const { columns } = compiled;
+    const memo = (output: Output, idOf: (text: string) => number): MemoisedOutput =>
+      memoised(output, { columns, fieldAt, texts: this.texts, shared, idOf });
     this.dimensions = compiled.dimensions.map((one) => memo(one, (text) => table.idOf(text)));
     this.verdict = compiled.verdict && memo(compiled.verdict, (reason) => reasons.indexOf(reason));
     this.caps = compiled.caps.map(({ field, max, reason }) => ({
@@ -111,12 +82,12 @@ export class CompiledRules {
    * Returns the index of the reason why the click is not counted, 0 for none; caps are not asked.
    */
   judge(view: ClickView, out: Int32Array, at: number, width: number): number {
-    const { texts, ids, dimensions, verdict } = this;
-    for (let i = 0; i < ids.length; i++) ids[i] = texts[i]!.idOf(view);
+    const { texts, shared, ids, dimensions, verdict } = this;
+    for (let i = 0; i < shared.length; i++) ids[shared[i]!] = texts[shared[i]!]!.idOf(view);
     const n = dimensions.length;
-    for (let i = 0; i < n; i++) out[at + i] = dimensions[i]!.of(ids);
+    for (let i = 0; i < n; i++) out[at + i] = dimensions[i]!.of(view, ids);
     for (let i = n; i < width; i++) out[at + i] = -1;
-    return verdict === null ? 0 : verdict.of(ids);
+    return verdict === null ? 0 : verdict.of(view, ids);
   }
 
   get bytes(): number {
@@ -130,4 +101,18 @@ export class CompiledRules {
     for (const dimension of this.dimensions) dimension.clear();
     this.verdict?.clear();
   }
+}
+
+/** Per field, whether it is the ad, or more outputs than one read it, or one of several fields. */
+function sharedFields(
+  { dimensions, verdict }: CompiledRuleSet,
+  fieldAt: (column: number) => number,
+  used: readonly string[],
+): boolean[] {
+  const readers: number[] = used.map((field) => (field === AD_FIELD ? 2 : 0));
+  for (const { columns } of verdict === null ? dimensions : [...dimensions, verdict]) {
+    const several = columns.length > 1;
+    for (const field of new Set(columns.map(fieldAt))) readers[field]! += several ? 2 : 1;
+  }
+  return readers.map((count) => count > 1);
 }

@@ -1,9 +1,15 @@
+import type { ClickView } from '../core/click/view.js';
 import type { Column, Output } from '../core/rules/compile.js';
+import type { FieldTexts } from './field-texts.js';
+import { ShortTexts } from './short-texts.js';
 
 /** An output of a rule set, found once per distinct input: a click costs look-ups of integers. */
 export interface MemoisedOutput {
-  /** The id of what the output gives to the click whose fields have texts with these ids. */
-  of(ids: Int32Array): number;
+  /**
+   * The id of what the output gives to a click. `ids`: of the texts of those of its fields that
+   * several outputs read.
+   */
+  of(view: ClickView, ids: Int32Array): number;
   /** About what it holds. */
   readonly bytes: number;
   /** Forgets everything; the ids mean other texts from now on. */
@@ -15,21 +21,26 @@ export interface OutputSources {
   readonly columns: readonly Column[];
   /** The number of the field that a column is of. */
   readonly fieldAt: (column: number) => number;
-  readonly textOf: (field: number, id: number) => string;
+  readonly texts: readonly FieldTexts[];
+  /** Whether several outputs read the field: its text is looked for once a click, before them. */
+  readonly shared: readonly boolean[];
   /** The id of what the output gave. */
   readonly idOf: (text: string) => number;
 }
 
 export function memoised(output: Output, sources: OutputSources): MemoisedOutput {
-  return output.columns.length === 1
+  if (output.columns.length !== 1) return new OfSeveralFields(output, sources);
+  const field = sources.fieldAt(output.columns[0]!);
+  const inView = sources.texts[field]!.field;
+  return sources.shared[field]! || inView === null
     ? new OfOneField(output, sources)
-    : new OfSeveralFields(output, sources);
+    : new OfOwnField(output, sources, inView);
 }
 
-/** Most dimensions: the answer stands at the id of the field's text. */
+/** The answer stands at the id of the field's text. */
 class OfOneField implements MemoisedOutput {
-  private answers: (number | undefined)[] = [];
-  private readonly field: number;
+  protected answers: (number | undefined)[] = [];
+  protected readonly field: number;
   private readonly column: Column;
 
   constructor(
@@ -40,7 +51,7 @@ class OfOneField implements MemoisedOutput {
     this.column = sources.columns[output.columns[0]!]!;
   }
 
-  of(ids: Int32Array): number {
+  of(_view: ClickView, ids: Int32Array): number {
     const id = ids[this.field]!;
     return this.answers[id] ?? this.firstSight(id);
   }
@@ -53,10 +64,50 @@ class OfOneField implements MemoisedOutput {
     this.answers = [];
   }
 
-  private firstSight(id: number): number {
-    const text = this.column.of(this.sources.textOf(this.field, id));
-    const answer = this.sources.idOf(this.output.of([text]));
+  protected firstSight(id: number): number {
+    const { texts, idOf } = this.sources;
+    const text = this.column.of(texts[this.field]!.text(id));
+    const answer = idOf(this.output.of([text]));
     this.answers[id] = answer;
+    return answer;
+  }
+}
+
+/** Most dimensions: of a field that no other output reads, the text is looked for here. */
+class OfOwnField extends OfOneField {
+  private readonly short = new ShortTexts();
+  private readonly texts: FieldTexts;
+
+  constructor(
+    output: Output,
+    sources: OutputSources,
+    private readonly inView: number,
+  ) {
+    super(output, sources);
+    this.texts = sources.texts[this.field]!;
+  }
+
+  override of(view: ClickView): number {
+    const start = view.fieldStart[this.inView]!;
+    if (start < 0) return this.long(view);
+    const known = this.short.find(view.source, start, view.fieldEnd[this.inView]!);
+    return known < 0 ? this.long(view) : known;
+  }
+
+  override get bytes(): number {
+    return super.bytes + this.short.bytes;
+  }
+
+  override clear(): void {
+    super.clear();
+    this.short.clear();
+  }
+
+  private long(view: ClickView): number {
+    const id = this.texts.idOf(view);
+    const answer = this.answers[id] ?? this.firstSight(id);
+    const start = view.fieldStart[this.inView]!;
+    if (start >= 0) this.short.remember(view.source, start, view.fieldEnd[this.inView]!, answer);
     return answer;
   }
 }
@@ -70,7 +121,7 @@ class ColumnIds {
   constructor(
     readonly field: number,
     private readonly column: Column,
-    private readonly textOf: OutputSources['textOf'],
+    private readonly fieldTexts: FieldTexts,
   ) {}
 
   idOf(fieldId: number): number {
@@ -92,7 +143,7 @@ class ColumnIds {
   }
 
   private firstSight(fieldId: number): number {
-    const text = this.column.of(this.textOf(this.field, fieldId));
+    const text = this.column.of(this.fieldTexts.text(fieldId));
     let id = this.known.get(text);
     if (id === undefined) {
       id = this.texts.push(text) - 1;
@@ -124,14 +175,14 @@ class OfSeveralFields implements MemoisedOutput {
     private readonly output: Output,
     private readonly sources: OutputSources,
   ) {
-    const { columns, fieldAt, textOf } = sources;
+    const { columns, fieldAt, texts } = sources;
     this.columns = output.columns.map(
-      (column) => new ColumnIds(fieldAt(column), columns[column]!, textOf),
+      (column) => new ColumnIds(fieldAt(column), columns[column]!, texts[fieldAt(column)]!),
     );
     this.pairs = this.columns.map(() => new Map<number, number>());
   }
 
-  of(ids: Int32Array): number {
+  of(_view: ClickView, ids: Int32Array): number {
     const { columns, pairs } = this;
     let combination = 0;
     for (let i = 0; i < columns.length; i++) {

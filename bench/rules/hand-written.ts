@@ -2,70 +2,63 @@ import type { ClickView } from '../../core/click/view.js';
 import { FIELD_ABSENT } from '../../core/click/view.js';
 import { ByteInterner } from '../../stream/interner.js';
 import type { FilterTable } from '../../stream/compiled-rules.js';
+import { ShortTexts } from '../../stream/short-texts.js';
 
 /**
  * The default rules as somebody would write them who never has others: country with UK as GB, device
- * and format, each value interned and its filter found once. What the compiled ones are measured
+ * and format, with the same tables in front as the stream has. What the compiled ones are measured
  * beside.
  */
 export class HandWrittenRules {
-  private readonly countries = new ByteInterner();
-  private readonly devices = new ByteInterner();
-  private readonly formats = new ByteInterner();
-  private readonly countryFilters: number[] = [];
-  private readonly deviceFilters: number[] = [];
-  private readonly formatFilters: number[] = [];
-  private readonly noCountry;
-  private readonly noDevice;
-  private readonly noFormat;
+  private readonly country: HandWrittenValue;
+  private readonly device: HandWrittenValue;
+  private readonly format: HandWrittenValue;
 
-  constructor(private readonly table: FilterTable) {
-    const none = (name: string): readonly [number, number] => [
-      table.idOf(`${name}:unknown`),
-      table.idOf(`${name}:other`),
-    ];
-    this.noCountry = none('country');
-    this.noDevice = none('device');
-    this.noFormat = none('format');
+  constructor(table: FilterTable) {
+    this.country = new HandWrittenValue(table, 'country');
+    this.device = new HandWrittenValue(table, 'device');
+    this.format = new HandWrittenValue(table, 'format');
   }
 
-  judge(view: ClickView, out: Int32Array, at: number): number {
-    const { source, fieldStart, fieldEnd } = view;
-    const country = fieldStart[0]!;
-    if (country < 0) out[at] = this.noCountry[country === FIELD_ABSENT ? 0 : 1];
-    else {
-      const id = this.countries.intern(source, country, fieldEnd[0]!);
-      out[at] = this.countryFilters[id] ?? this.newCountry(id);
-    }
-    const device = fieldStart[1]!;
-    if (device < 0) out[at + 1] = this.noDevice[device === FIELD_ABSENT ? 0 : 1];
-    else {
-      const id = this.devices.intern(source, device, fieldEnd[1]!);
-      out[at + 1] = this.deviceFilters[id] ?? this.newDevice(id);
-    }
-    const format = fieldStart[2]!;
-    if (format < 0) out[at + 2] = this.noFormat[format === FIELD_ABSENT ? 0 : 1];
-    else {
-      const id = this.formats.intern(source, format, fieldEnd[2]!);
-      out[at + 2] = this.formatFilters[id] ?? this.newFormat(id);
-    }
+  judge({ source, fieldStart, fieldEnd }: ClickView, out: Int32Array, at: number): number {
+    out[at] = this.country.filterOf(source, fieldStart[0]!, fieldEnd[0]!);
+    out[at + 1] = this.device.filterOf(source, fieldStart[1]!, fieldEnd[1]!);
+    out[at + 2] = this.format.filterOf(source, fieldStart[2]!, fieldEnd[2]!);
     return 0;
   }
+}
 
-  private newCountry(id: number): number {
-    const text = this.countries.toString(id);
-    return (this.countryFilters[id] = this.filter('country', text === 'UK' ? 'GB' : text));
+class HandWrittenValue {
+  private readonly short = new ShortTexts();
+  private readonly texts = new ByteInterner();
+  private readonly filters: number[] = [];
+  private readonly unknown: number;
+  private readonly other: number;
+
+  constructor(
+    private readonly table: FilterTable,
+    private readonly name: string,
+  ) {
+    this.unknown = table.idOf(`${name}:unknown`);
+    this.other = table.idOf(`${name}:other`);
   }
 
-  private newDevice(id: number): number {
-    return (this.deviceFilters[id] = this.filter('device', this.devices.toString(id)));
+  filterOf(source: Uint8Array, start: number, end: number): number {
+    if (start < 0) return start === FIELD_ABSENT ? this.unknown : this.other;
+    const known = this.short.find(source, start, end);
+    return known < 0 ? this.long(source, start, end) : known;
   }
 
-  private newFormat(id: number): number {
-    return (this.formatFilters[id] = this.filter('format', this.formats.toString(id)));
+  private long(source: Uint8Array, start: number, end: number): number {
+    const id = this.texts.intern(source, start, end);
+    const filter = (this.filters[id] ??= this.filter(this.texts.toString(id)));
+    this.short.remember(source, start, end, filter);
+    return filter;
   }
 
-  private filter(name: string, text: string): number {
-    return this.table.idOf(Buffer.byteLength(text) > 256 ? `${name}:other` : `${name}:${text}`);
+  private filter(text: string): number {
+    const { name } = this;
+    if (Buffer.byteLength(text) > 256) return this.other;
+    return this.table.idOf(`${name}:${name === 'country' && text === 'UK' ? 'GB' : text}`);
   }
 }

@@ -9,6 +9,7 @@ export interface Mutant {
 const COMPILE = 'core/rules/compile.ts';
 const STREAM_RULES = 'stream/compiled-rules.ts';
 const MEMO = 'stream/memoised-output.ts';
+const SHORT = 'stream/short-texts.ts';
 const HELD = 'stream/held-clicks.ts';
 const COUNTER = 'stream/counter.ts';
 const BUFFER = 'stream/flush-buffer.ts';
@@ -67,8 +68,8 @@ export const STREAM_MUTANTS: readonly Mutant[] = [
   { file: STREAM_RULES, from: 'this.verdict?.clear();', to: 'this.texts[0]?.clear();' },
   {
     file: MEMO,
-    from: 'return output.columns.length === 1',
-    to: 'return output.columns.length >= 1',
+    from: 'if (output.columns.length !== 1)',
+    to: 'if (output.columns.length < 1)',
   },
   {
     file: MEMO,
@@ -80,8 +81,26 @@ export const STREAM_MUTANTS: readonly Mutant[] = [
     from: 'const key = combination * IDS_MAX + column.idOf(ids[column.field]!);',
     to: 'const key = column.idOf(ids[column.field]!);',
   },
+  {
+    file: STREAM_RULES,
+    from: 'readers[field]! += several ? 2 : 1;',
+    to: 'readers[field]! += 1;',
+  },
+  {
+    file: STREAM_RULES,
+    from: '.filter((field) => shared[field]!);',
+    to: '.filter((field) => field > 0 && shared[field]!);',
+  },
   { file: MEMO, from: 'next = ++this.combinations;', to: 'next = this.combinations || 1;' },
   { file: MEMO, from: 'this.ids[fieldId] = id;', to: 'this.ids[0] = id;' },
+  { file: SHORT, from: 'slots[at + 1] === second &&', to: 'true &&' },
+  { file: SHORT, from: 'slots[at + 2] === third &&', to: 'true &&' },
+  { file: SHORT, from: 'slots[at + 3] === length + 1;', to: 'slots[at + 3]! > 0;' },
+  {
+    file: SHORT,
+    from: 'const bytes = Math.min(Math.max(length - from, 0), 4);',
+    to: 'const bytes = Math.min(Math.max(length - from, 0), 3);',
+  },
   { file: HELD, from: 'if (n > max && reason === 0)', to: 'if (n >= max && reason === 0)' },
   { file: HELD, from: 'if (n > max && reason === 0)', to: 'if (n > max)' },
   {
