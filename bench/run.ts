@@ -14,6 +14,7 @@ import { benchProfile } from './profile/main.js';
 import { benchRecompute } from './recompute/main.js';
 import { benchParquet } from './recompute/parquet-libraries.js';
 import { benchRules } from './rules/main.js';
+import { benchSql } from './rules/sql.js';
 import { benchServing } from './serving/main.js';
 import { benchStream } from './stream/main.js';
 import { machine, printReport, writeJson } from './support/report.js';
@@ -23,7 +24,7 @@ import { benchWindows } from './windows.js';
 const USAGE = `Usage: npm run bench -- [NAME]... [options]
   names: stream count rules profile archive recompute ids freshness serving windows generations parquet
   --json FILE    write everything that was measured
-  --clicks N     clicks of stream, count, profile, archive and recompute (default 1500000)
+  --clicks N     clicks of stream, count, rules, profile, archive and recompute (default 1500000)
   --rounds N     rounds of stream (default 3)
   --seconds N    length of freshness (default 30)
   --rate N       clicks a second of freshness (default 20000)`;
@@ -44,7 +45,7 @@ const clicks = Number(values.clicks);
 const BENCHMARKS: Readonly<Record<string, () => Promise<Report | readonly Report[]>>> = {
   stream: () => benchStream({ clicks, rounds: Number(values.rounds) }),
   count: () => benchCount({ clicks }),
-  rules: benchRules,
+  rules: async () => [await benchRules(), await benchSql({ clicks })],
   profile: () => benchProfile({ clicks }),
   archive: () => benchArchive({ clicks }),
   recompute: () => benchRecompute({ clicks }),
