@@ -9,6 +9,7 @@ export interface Mutant {
 const COMPILE = 'core/rules/compile.ts';
 const STREAM_RULES = 'stream/compiled-rules.ts';
 const MEMO = 'stream/memoised-output.ts';
+const TEXTS = 'stream/field-texts.ts';
 const SHORT = 'stream/short-texts.ts';
 const HELD = 'stream/held-clicks.ts';
 const COUNTER = 'stream/counter.ts';
@@ -36,22 +37,22 @@ export const STREAM_MUTANTS: readonly Mutant[] = [
     to: "if ('field' in node) return '';",
   },
   {
-    file: STREAM_RULES,
+    file: TEXTS,
     from: 'if (start < 0) return start === FIELD_ABSENT ? 0 : 1;',
     to: 'if (start < 0) return 0;',
   },
   {
-    file: STREAM_RULES,
+    file: TEXTS,
     from: 'if (id < 2) return id === 0 ? ABSENT : OTHER;',
     to: 'if (id < 2) return ABSENT;',
   },
   {
-    file: STREAM_RULES,
+    file: TEXTS,
     from: 'return this.values.toString(id - 2);',
     to: 'return this.values.toString(Math.max(id - 3, 0));',
   },
   {
-    file: STREAM_RULES,
+    file: TEXTS,
     from: 'return 2 + values.intern(view.source, view.adStart, view.adEnd);',
     to: 'return 2 + values.intern(view.source, view.idStart, view.idEnd);',
   },
@@ -62,7 +63,7 @@ export const STREAM_MUTANTS: readonly Mutant[] = [
   },
   {
     file: STREAM_RULES,
-    from: 'return verdict === null ? 0 : verdict.of(ids);',
+    from: 'return verdict === null ? 0 : verdict.of(view, ids);',
     to: 'return 0;',
   },
   { file: STREAM_RULES, from: 'this.verdict?.clear();', to: 'this.texts[0]?.clear();' },
@@ -95,7 +96,6 @@ export const STREAM_MUTANTS: readonly Mutant[] = [
   { file: MEMO, from: 'this.ids[fieldId] = id;', to: 'this.ids[0] = id;' },
   { file: SHORT, from: 'slots[at + 1] === second &&', to: 'true &&' },
   { file: SHORT, from: 'slots[at + 2] === third &&', to: 'true &&' },
-  { file: SHORT, from: 'slots[at + 3] === length + 1;', to: 'slots[at + 3]! > 0;' },
   {
     file: SHORT,
     from: 'const bytes = Math.min(Math.max(length - from, 0), 4);',

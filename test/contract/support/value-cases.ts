@@ -3,6 +3,10 @@ import { MINUTE, click, country, long, rules, text } from './case.js';
 import type { Case } from './case.js';
 import { HOUR } from './log.js';
 
+const MANY_SHORT = ['abcd', 'abcdefgh'].flatMap((first) =>
+  Array.from({ length: 200 }, (_, i) => `${first}${String(1_000 + i)}`),
+);
+
 /** What a dimension's value is. */
 export const VALUE_CASES: readonly Case[] = [
   {
@@ -31,6 +35,11 @@ export const VALUE_CASES: readonly Case[] = [
       click({ country: 1 }),
     ],
     cells: { 'country:unknown|a|0': 2, 'country:other|a|0': 2 },
+  },
+  {
+    name: 'many short values that share their first four bytes, or eight',
+    log: MANY_SHORT.map((device) => click({ device })),
+    cells: Object.fromEntries(MANY_SHORT.map((device) => [`device:${device}|a|0`, 1])),
   },
   {
     name: 'a value of 256 bytes is one, a longer one is other',
