@@ -6,6 +6,7 @@ import { rowsOf } from './cursor.js';
 import { readLedger } from './ledger-entries.js';
 import { auditExamined, auditHolds } from './ledger-rows.js';
 import { Findings, findingsCheck, type Check } from './report.js';
+import { auditRuleVersions } from './rule-versions.js';
 import { exactNumber, type Scope } from './sql-check.js';
 
 interface PointerRow {
@@ -20,8 +21,8 @@ interface PointerRow {
 }
 
 /**
- * The chain of the ledger, and that it tells the same as the pointers, the examined cuts and the
- * holds. Chain and pointers are not limited by the range: an entry vouches for all before it. Holds
+ * The chain of the ledger, and that it tells the same as the pointers, the examined cuts, the
+ * holds and the rule versions. Chain and pointers are not limited by the range: an entry vouches for all before it. Holds
  * the ledger in memory.
  */
 export async function auditLedger(client: pg.ClientBase, scope: Scope): Promise<Check[]> {
@@ -54,6 +55,7 @@ export async function auditLedger(client: pg.ClientBase, scope: Scope): Promise<
     ),
     await auditExamined(client, scope, ledger),
     await auditHolds(client, scope, ledger),
+    await auditRuleVersions(client, ledger),
   ];
 }
 

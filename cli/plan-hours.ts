@@ -99,10 +99,29 @@ function cutWords(cut: CutChoice, state: PlannedHour['state']): string {
   return cut === 'served' ? ' at the served cut' : ' at its first cut';
 }
 
-/** A reconciliation: hours with a generation. */
-export function reconcileHours(facts: PlanFacts, candidates: readonly Candidate[]): PlannedHour[] {
-  return withCandidates(facts, candidates, (hour, candidate) => {
-    if (candidate === undefined) return { steps: [], note: 'no generation: truecount recompute' };
+/**
+ * A reconciliation: hours with a generation by `rules`, by default what a recompute would count by. A
+ * generation by other rules may be there only since somebody asked what they would change.
+ */
+export function reconcileHours(
+  facts: PlanFacts,
+  candidates: readonly Candidate[],
+  rules: string | undefined,
+): PlannedHour[] {
+  const asked = lookAt(facts).flatMap(({ hour, ruleSet }) =>
+    candidates.filter(
+      (one) => formatTime(one.hourMs) === hour && one.ruleSet === (rules ?? ruleSet),
+    ),
+  );
+  return withCandidates(facts, asked, (hour, candidate) => {
+    if (candidate === undefined) {
+      const other = candidates.find(({ hourMs }) => formatTime(hourMs) === hour.hour);
+      const note =
+        other === undefined
+          ? 'no generation: truecount recompute'
+          : `counted by other rules only: --rules ${other.ruleSet}`;
+      return { steps: [], note };
+    }
     const against = hour.state === 'final' ? 'what serves' : 'the live count';
     return { steps: [`compare with ${against}`] };
   });

@@ -37,7 +37,7 @@ export function withRangeOptions(command: Command, required = true): Command {
   command[range]('--from <time>', 'first hour');
   command[range]('--to <time>', 'end of the range, not in it');
   command
-    .option('--plan', 'show what would be done, and do nothing; needs no Temporal')
+    .option('--plan', 'show what would be done, and do nothing')
     .option('--approve <hash>', 'do it only if the plan still has this hash')
     .option('--wait', 'wait for the result and show the progress', true)
     .option('--no-wait', 'start it and return at once')

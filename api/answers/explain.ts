@@ -133,7 +133,10 @@ export const ExplainDocument = Type.Object(
       { description: 'what is stored of the minute; of one ad only its counts are' },
     ),
     late: Type.Object({
-      examined: Type.Integer({ minimum: 0, description: 'looked at: counted, or duplicates' }),
+      examined: Type.Integer({
+        minimum: 0,
+        description: 'looked at: counted, filtered, or duplicates',
+      }),
       waiting: Type.Integer({ minimum: 0, description: 'not in the value' }),
     }),
     files: Type.Array(FileSchema, { description: 'those that may hold clicks of the ad' }),

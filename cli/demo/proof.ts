@@ -37,6 +37,7 @@ function equation(verification: Explanation['verification']): string {
   if (flow === null) return 'it could not be';
   return (
     `${number(flow.received)} received - ${number(flow.duplicates)} duplicates - ` +
+    (flow.filtered === 0 ? '' : `${number(flow.filtered)} filtered - `) +
     `${number(flow.not_matching)} of other values = ${number(flow.value)}`
   );
 }

@@ -37,7 +37,10 @@ export function register(program: Command): void {
           'the stream counted, names the causes of differences, and decides what is to be done.',
       ),
   )
-    .option('--rules <hash>', 'the newest generation under this rule set')
+    .option(
+      '--rules <version|hash|file>',
+      'the newest generation by this rule set (default: by what serves, else the pin)',
+    )
     .option('--against <what>', 'live or served (default: served, if a generation serves)')
     .action(run);
   withExamples(reconcile, 'npx truecount reconcile --from 2025-11-21T08 --to 2025-11-21T10');
@@ -49,8 +52,8 @@ async function run(options: ReconcileOptions): Promise<void> {
   const against = againstOf(options.against);
   const plan = await withReader(options, async (pool) => {
     const rules = await askedRules(pool, options.rules);
-    const candidates = await lastMade(pool, range, rules?.hash ?? null);
-    const hours = reconcileHours(await readFacts(pool, range), candidates);
+    const candidates = await lastMade(pool, range);
+    const hours = reconcileHours(await readFacts(pool, range), candidates, rules?.hash);
     return makePlan(pool, 'reconcile', range, hours);
   });
   const wanted = plan.hours.flatMap(({ hour, generation, steps }) => {

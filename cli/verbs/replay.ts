@@ -65,7 +65,10 @@ export function register(program: Command): void {
     .option('--rules <version|hash|file>', 'count by this rule set (default: each hour by its own)')
     .option('--reason <text>', 'why, for the ledger')
     .option('--review', 'compute, then wait for --approve before anything is published')
-    .option('--no-what-if', 'with --plan and --rules: do not compute what they would change')
+    .option(
+      '--no-what-if',
+      'with --plan and --rules: do not count what they would change, which needs Temporal',
+    )
     .option('--parallel <number>', 'hours in work at the same time')
     .option('--pause <workflow-id>', 'stop a running replay before its next step')
     .option('--resume <workflow-id>', 'let a paused one go on')

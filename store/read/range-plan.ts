@@ -98,22 +98,18 @@ export async function lastReconciled(reader: Reader, range: TimeRange): Promise<
   );
 }
 
-/** Of each hour the generation that was made last, under any rule set or the one asked for. */
-export async function lastMade(
-  reader: Reader,
-  range: TimeRange,
-  ruleSet: string | null,
-): Promise<Candidate[]> {
+/** Of each hour and rule set the generation that was made last, the newest first. */
+export async function lastMade(reader: Reader, range: TimeRange): Promise<Candidate[]> {
   return candidates(
     reader,
     'last-made',
-    `select distinct on (g.hour) g.hour, ${GENERATION}, ${NO_DIFF}, null as revision
-       from generations g
-      where g.hour >= $1 and g.hour < $2 and g.collected_at is null
-        and ($3::text is null or g.rule_set = $3)
-      order by g.hour, g.id desc`,
+    `select * from (
+       select distinct on (g.hour, g.rule_set) g.hour, ${GENERATION}, ${NO_DIFF}, null::int as revision
+         from generations g
+        where g.hour >= $1 and g.hour < $2 and g.collected_at is null
+        order by g.hour, g.rule_set, g.id desc) made
+      order by hour, generation desc`,
     range,
-    ruleSet,
   );
 }
 

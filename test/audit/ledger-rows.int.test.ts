@@ -4,6 +4,7 @@ import { audit, type AuditOptions } from '../../audit/audit.js';
 import type { AuditReport } from '../../audit/report.js';
 import type { PublishKind } from '../../core/ledger.js';
 import { publish } from '../../store/publish/publish.js';
+import { putRuleSet } from '../../store/rule-versions.js';
 import { auditedWorld } from './audited-world.js';
 import { TEN_MS } from './world.js';
 
@@ -198,5 +199,59 @@ describe('names what is not as the ledger says when', () => {
     await world.database.pool.query(`update hour_holds set released = 9 where publication = 3;
       delete from examined_cuts where publication = 12`);
     expect(brokenOf(await run()).sort()).toEqual([EXAMINED, HOLDS, 'ledger_chain']);
+  });
+});
+
+describe('the rules in force', () => {
+  beforeEach(async () => {
+    const client = new pg.Client({ connectionString: world.database.url });
+    await client.connect();
+    try {
+      for (const dimension of ['device', 'format']) {
+        const ruleSet = {
+          version: 1 as const,
+          dimensions: [{ name: dimension, field: dimension }],
+        };
+        const since = { sinceMs: TEN_MS + 10 * 3_600_000 };
+        await putRuleSet(client, { ruleSet, ...since, author: 'somebody', reason: dimension });
+      }
+    } finally {
+      await client.end();
+    }
+  });
+
+  it('are told by the ledger, too', async () => {
+    const report = await run();
+    expect(brokenOf(report)).toEqual([]);
+    expect(report.checks.find(({ name }) => name === 'rule_versions')).toMatchObject({
+      checked: { 'rule versions': 3 },
+    });
+  });
+
+  it.each([
+    ['another author', `update rule_versions set author = 'x' where version = 2`, 2],
+    ['another reason', `update rule_versions set reason = 'x' where version = 3`, 3],
+    [
+      'another hour',
+      `update rule_versions set since = since + interval '1 hour' where version = 2`,
+      2,
+    ],
+    ['no hour', `update rule_versions set since = null where version = 2`, 2],
+    [
+      'another rule set',
+      `update rule_versions set hash = (select hash from rule_versions where version = 1) where version = 3`,
+      3,
+    ],
+    ['no entry', `update rule_versions set publication = null where version = 3`, 3],
+    ['the entry of another', `update rule_versions set publication = 13 where version = 3`, 3],
+    ['a gap', `delete from rule_versions where version = 2`, 3],
+    ['an entry alone', `delete from rule_versions where version = 3`, 3],
+  ])('with %s are seen', async (_what, sql, version) => {
+    await world.database.pool.query(`alter table rule_versions disable trigger user; ${sql}`);
+    const report = await run();
+    expect(brokenOf(report)).toEqual(['rule_versions']);
+    expect(report.checks.find(({ name }) => name === 'rule_versions')?.examples).toContainEqual(
+      expect.objectContaining({ version }),
+    );
   });
 });

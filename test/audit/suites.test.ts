@@ -13,6 +13,7 @@ const MADE_IN_CODE = [
   'pointer_entries',
   'examined_cuts',
   'holds',
+  'rule_versions',
   'generation_inputs',
   'generation_checksums',
   'lake_files',

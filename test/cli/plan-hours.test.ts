@@ -126,10 +126,23 @@ it('a recompute leaves out hours that are not cut, and says so', () => {
 });
 
 it('a reconciliation needs a generation', () => {
-  const hours = reconcileHours(facts(standing(0, final), standing(1)), [candidate(8)]);
+  const all = facts(standing(0, final), standing(1));
+  const hours = reconcileHours(all, [candidate(8, { ruleSet: 'served' })], undefined);
   expect(stepsOf(hours)).toEqual([
     ['compare with what serves', ''],
     ['', 'no generation: truecount recompute'],
+  ]);
+});
+
+it('a reconciliation takes a generation by other rules only where they are asked for', () => {
+  const all = facts(standing(0, final));
+  const [other, own] = [candidate(9, { ruleSet: 'other' }), candidate(8, { ruleSet: 'served' })];
+  const generations = (rules?: string, found = [other, own]): unknown[] =>
+    reconcileHours(all, found, rules).map(({ generation, note }) => [generation, note]);
+  expect(generations()).toEqual([[8, '']]);
+  expect(generations('other')).toEqual([[9, '']]);
+  expect(generations(undefined, [other])).toEqual([
+    [null, 'counted by other rules only: --rules other'],
   ]);
 });
 
@@ -211,7 +224,7 @@ describe('a plan as text', () => {
   });
 
   it('says why nothing is done', () => {
-    const hours = reconcileHours(facts(standing(0)), []);
+    const hours = reconcileHours(facts(standing(0)), [], undefined);
     const text = planText(planOf(range, hours, null), style);
     expect(text).toContain('nothing (no generation: truecount recompute)');
     expect(text).toContain(columns([['0 of 1 hours']]));

@@ -185,7 +185,11 @@ describe('step by step', () => {
       { clicks: CLICKS, existed: false },
       { clicks: CLICKS, existed: false },
     ]);
-    const reconciled = await json(['reconcile', ...RANGE]);
+    const own = await json(['reconcile', ...RANGE]);
+    expect(own.document).toMatchObject({
+      workflows: [{ result: { cellsDiffer: 0 } }, { result: { cellsDiffer: 0 } }],
+    });
+    const reconciled = await json(['reconcile', ...RANGE, '--rules', rulesFile]);
     const diffs = reconciled.document as { workflows: { result: { cellsDiffer: number } }[] };
     expect(diffs.workflows[0]!.result.cellsDiffer).toBeGreaterThan(0);
     const published = await json(['publish', ...RANGE, '--reason', 'DE is GB', '--release']);
@@ -321,7 +325,7 @@ describe('step by step, where late clicks were taken in', () => {
     expect(recomputed.document).toMatchObject({
       workflows: [{ result: { clicks: CLICKS + LATE, existed: false } }],
     });
-    const reconciled = await json(['reconcile', ...HOUR]);
+    const reconciled = await json(['reconcile', ...HOUR, ...rules]);
     expect(reconciled.document).toMatchObject({
       workflows: [{ result: { decision: 'publish_alert' } }],
     });
@@ -336,7 +340,7 @@ describe('step by step, where late clicks were taken in', () => {
     const { document } = await json(['recompute', ...first, '--plan']);
     expect(document).toMatchObject({ hours: [{ steps: ['recompute at its first cut'] }] });
     await json(['recompute', ...first]);
-    const reconciled = await json(['reconcile', ...HOUR]);
+    const reconciled = await json(['reconcile', ...HOUR, '--rules', others]);
     expect(reconciled.document).toMatchObject({ workflows: [{ result: { decision: 'hold' } }] });
   });
 });
