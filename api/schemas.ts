@@ -35,6 +35,9 @@ export const StateSchema = Type.Enum([...MINUTE_STATES], {
 
 export const CountSchema = Type.Integer({ minimum: 0 });
 
+/** A sum over time. Exact, however large: above 2^53 a reader has to read whole numbers as such. */
+export const SumSchema = Type.Unsafe<number | bigint>(CountSchema);
+
 export const TimeSchema = Type.String({ description: 'RFC 3339, UTC', format: 'date-time' });
 
 export const RevisionSchema = Type.Integer({

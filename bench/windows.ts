@@ -93,7 +93,7 @@ async function measure(client: pg.Client, ads: number, days: number): Promise<Ro
   };
 }
 
-function check(actual: number | undefined, expected: number): void {
+function check(actual: number | bigint | undefined, expected: number): void {
   if (actual === expected) return;
   throw new Error(`${String(actual)} clicks instead of ${String(expected)}`);
 }

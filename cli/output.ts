@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 
 /**
@@ -7,7 +8,20 @@ import type { Command } from 'commander';
 
 /** One JSON document on stdout. */
 export function printJson(document: unknown): void {
-  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  process.stdout.write(`${jsonText(document)}\n`);
+}
+
+/** JSON in which a bigint is a whole number, which `JSON.stringify` refuses to write. */
+export function jsonText(document: unknown): string {
+  const mark = randomUUID();
+  const large: string[] = [];
+  const text = JSON.stringify(
+    document,
+    (_name, value: unknown) =>
+      typeof value === 'bigint' ? (large.push(String(value)), mark) : value,
+    2,
+  );
+  return text.replaceAll(`"${mark}"`, () => large.shift()!);
 }
 
 /** A result for people, on stdout. */

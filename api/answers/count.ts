@@ -5,7 +5,7 @@ import { readAggregatedCount } from '../../store/read/aggregated-count.js';
 import type { Reader } from '../../store/read/connection.js';
 import { checkDimension } from '../../store/read/dimensions.js';
 import {
-  CountSchema,
+  SumSchema,
   FinalUntilSchema,
   LatePendingSchema,
   PublicationSchema,
@@ -29,7 +29,7 @@ export const CountDocument = Type.Object(
     from: TimeSchema,
     to: TimeSchema,
     filter_id: Type.Optional(Type.String()),
-    count: CountSchema,
+    count: SumSchema,
     state: StateSchema,
     revision: RevisionSchema,
     final_until: FinalUntilSchema,

@@ -12,6 +12,7 @@ import {
   PublicationSchema,
   RevisionSchema,
   StateSchema,
+  SumSchema,
   TimeSchema,
 } from '../schemas.js';
 import type { CountAsked } from './count.js';
@@ -43,7 +44,7 @@ export const TimeseriesDocument = Type.Object(
     to: TimeSchema,
     filter_id: Type.Optional(Type.String()),
     granularity: GranularitySchema,
-    count: CountSchema,
+    count: SumSchema,
     state: StateSchema,
     revision: RevisionSchema,
     final_until: FinalUntilSchema,

@@ -5,7 +5,7 @@ import type { Reader } from '../../store/read/connection.js';
 import { checkDimension } from '../../store/read/dimensions.js';
 import { readTopAds } from '../../store/read/top-ads.js';
 import {
-  CountSchema,
+  SumSchema,
   PublicationSchema,
   RevisionSchema,
   StateSchema,
@@ -31,7 +31,7 @@ export const TopDocument = Type.Object(
     state: StateSchema,
     revision: RevisionSchema,
     as_of: PublicationSchema,
-    ads: Type.Array(Type.Object({ ad_id: Type.String(), count: CountSchema }), {
+    ads: Type.Array(Type.Object({ ad_id: Type.String(), count: SumSchema }), {
       description: 'most clicks first; equal ones by ad_id, bytewise; ads without clicks left out',
     }),
   },

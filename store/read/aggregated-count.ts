@@ -2,7 +2,7 @@ import type { TimeRange } from '../../core/range.js';
 import type { MinuteState } from '../../core/state.js';
 import { checkAsOf, checkKept } from './as-of.js';
 import { readRow, type Reader } from './connection.js';
-import { exactNumber } from './values.js';
+import { exactCount, exactNumber, type ExactCount } from './values.js';
 
 export interface CountQuestion extends TimeRange {
   readonly adId: string;
@@ -13,7 +13,7 @@ export interface CountQuestion extends TimeRange {
 }
 
 export interface CountAnswer {
-  readonly count: number;
+  readonly count: ExactCount;
   /** The weakest of its minutes. */
   readonly state: MinuteState;
   /** The highest of its hours; 0: all of them are live. */
@@ -93,7 +93,7 @@ export async function readAggregatedCount(
   checkAsOf(question.asOf, exactNumber(row.newest));
   checkKept(question.asOf, row.collected);
   return {
-    count: exactNumber(row.count ?? 0),
+    count: exactCount(row.count ?? 0),
     state: row.state,
     revision: row.revision,
     finalUntilMs: finalUntil(question, row.live_from?.getTime() ?? null),

@@ -2,7 +2,7 @@ import { bucketsOf, join, type Bucket, type Granularity } from '../../core/bucke
 import { checkAsOf, checkKept } from './as-of.js';
 import { finalUntil, type CountAnswer, type CountQuestion } from './aggregated-count.js';
 import { readRows, type Reader } from './connection.js';
-import { exactNumber, exactNumberOrNull } from './values.js';
+import { exactNumber, exactNumberOrNull, exactSum } from './values.js';
 
 export interface SeriesQuestion extends CountQuestion {
   readonly granularity: Granularity;
@@ -81,10 +81,10 @@ export async function readTimeseries(
   }));
   const watermarkMs = exactNumberOrNull(first.watermark_ms);
   const buckets = bucketsOf(question, hours, watermarkMs, question.granularity);
-  const { count, state, revision, latePending } = buckets.reduce(join);
+  const { state, revision, latePending } = buckets.reduce(join);
   const live = hours.find((hour) => hour.revision === null);
   return {
-    count: exactNumber(count),
+    count: exactSum(buckets.map(({ count }) => count)),
     state,
     revision,
     finalUntilMs: finalUntil(question, live?.hourMs ?? null),

@@ -3,7 +3,7 @@ import type { TimeRange } from '../../core/range.js';
 import type { MinuteState } from '../../core/state.js';
 import { checkAsOf, checkKept } from './as-of.js';
 import { readRow, type Reader } from './connection.js';
-import { exactNumber } from './values.js';
+import { exactCount, exactNumber, type ExactCount } from './values.js';
 
 export interface TopQuestion {
   readonly windowMinutes: number;
@@ -22,7 +22,7 @@ export interface TopAnswer extends TimeRange {
   readonly revision: number;
   readonly asOf: number;
   /** Most clicks first, equal ones by `adId` bytewise; ads without clicks are left out. */
-  readonly ads: readonly { readonly adId: string; readonly count: number }[];
+  readonly ads: readonly { readonly adId: string; readonly count: ExactCount }[];
 }
 
 // The rows of one hour and filter are neighbours in the primary keys. The inner `offset 0` makes the
@@ -55,7 +55,7 @@ const SQL = `
        from slice s
    ) served
    cross join (
-     select json_agg(json_build_array(t.ad_id, t.clicks)
+     select json_agg(json_build_array(t.ad_id, t.clicks::text)
                      order by t.clicks desc, t.ad_id) as ads
        from (
          select cell.ad_id, sum(cell.clicks) as clicks
@@ -86,7 +86,7 @@ interface Row {
   range_to: Date | null;
   state: MinuteState;
   revision: number;
-  ads: [adId: string, clicks: number][] | null;
+  ads: [adId: string, clicks: string][] | null;
   collected: string | null;
 }
 
@@ -116,6 +116,6 @@ export async function readTopAds(reader: Reader, question: TopQuestion): Promise
     state: row.state,
     revision: row.revision,
     asOf: exactNumber(row.as_of),
-    ads: (row.ads ?? []).map(([adId, count]) => ({ adId, count: exactNumber(count) })),
+    ads: (row.ads ?? []).map(([adId, count]) => ({ adId, count: exactCount(count) })),
   };
 }

@@ -12,7 +12,23 @@ export function exactNumber(text: string | number): number {
   });
 }
 
-/** The same for a column that may be null. */
+/** A whole number without a bound: a bigint where a number would not be exact, from 2^53 on. */
+export type ExactCount = number | bigint;
+
+/** A whole number from Postgres as what is exact. */
+export function exactCount(text: string | number): ExactCount {
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : BigInt(text);
+}
+
+/** The sum of counts that are exact, exactly. */
+export function exactSum(counts: readonly number[]): ExactCount {
+  const sum = counts.reduce((a, b) => a + b, 0);
+  // A sum that is safe was safe at every step, since no count is negative.
+  return Number.isSafeInteger(sum) ? sum : counts.reduce((a, b) => a + BigInt(b), 0n);
+}
+
+/** The same as `exactNumber` for a column that may be null. */
 export function exactNumberOrNull(text: string | number | null): number | null {
   return text === null ? null : exactNumber(text);
 }
