@@ -40,6 +40,15 @@ export const SumSchema = Type.Unsafe<number | bigint>(CountSchema);
 
 export const TimeSchema = Type.String({ description: 'RFC 3339, UTC', format: 'date-time' });
 
+export const UncountedHoursSchema = Type.Optional(
+  Type.Integer({
+    minimum: 1,
+    description:
+      'hours of the range whose rule set does not count by the dimension of the filter: nothing of ' +
+      'them is in the counts; left out where there are none',
+  }),
+);
+
 export const RevisionSchema = Type.Integer({
   minimum: 0,
   description: 'the highest revision of the hours; 0: no generation serves any of them',

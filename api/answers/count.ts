@@ -12,6 +12,7 @@ import {
   RevisionSchema,
   StateSchema,
   TimeSchema,
+  UncountedHoursSchema,
 } from '../schemas.js';
 
 /** The question as it is asked, over HTTP or on the command line. */
@@ -34,6 +35,7 @@ export const CountDocument = Type.Object(
     revision: RevisionSchema,
     final_until: FinalUntilSchema,
     late_pending: LatePendingSchema,
+    uncounted_hours: UncountedHoursSchema,
     as_of: PublicationSchema,
   },
   { description: 'the clicks on one ad in a range of minutes' },
@@ -63,6 +65,7 @@ export async function answerCount(
     revision: found.revision,
     final_until: found.finalUntilMs === null ? null : formatTime(found.finalUntilMs),
     late_pending: found.latePending,
+    ...(found.uncountedHours === 0 ? {} : { uncounted_hours: found.uncountedHours }),
     as_of: found.asOf,
   };
 }

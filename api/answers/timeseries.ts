@@ -14,6 +14,7 @@ import {
   StateSchema,
   SumSchema,
   TimeSchema,
+  UncountedHoursSchema,
 } from '../schemas.js';
 import type { CountAsked } from './count.js';
 
@@ -49,6 +50,7 @@ export const TimeseriesDocument = Type.Object(
     revision: RevisionSchema,
     final_until: FinalUntilSchema,
     late_pending: LatePendingSchema,
+    uncounted_hours: UncountedHoursSchema,
     as_of: PublicationSchema,
     buckets: Type.Array(BucketDocument, {
       description: 'ascending, without a gap; the first and the last may be cut short by the range',
@@ -97,6 +99,7 @@ export function seriesDocument(series: Series): Static<typeof TimeseriesDocument
     revision: answer.revision,
     final_until: answer.finalUntilMs === null ? null : formatTime(answer.finalUntilMs),
     late_pending: answer.latePending,
+    ...(answer.uncountedHours === 0 ? {} : { uncounted_hours: answer.uncountedHours }),
     as_of: answer.asOf,
     buckets: answer.buckets.map((bucket) => ({
       from: formatTime(bucket.fromMs),

@@ -10,6 +10,7 @@ import {
   RevisionSchema,
   StateSchema,
   TimeSchema,
+  UncountedHoursSchema,
 } from '../schemas.js';
 
 /** The question as it is asked, over HTTP or on the command line. Its numbers are in bounds. */
@@ -30,6 +31,7 @@ export const TopDocument = Type.Object(
     filter_id: Type.Optional(Type.String()),
     state: StateSchema,
     revision: RevisionSchema,
+    uncounted_hours: UncountedHoursSchema,
     as_of: PublicationSchema,
     ads: Type.Array(Type.Object({ ad_id: Type.String(), count: SumSchema }), {
       description: 'most clicks first; equal ones by ad_id, bytewise; ads without clicks left out',
@@ -63,6 +65,7 @@ export async function answerTop(
     ...(filter === '' ? {} : { filter_id: filter }),
     state: found.state,
     revision: found.revision,
+    ...(found.uncountedHours === 0 ? {} : { uncounted_hours: found.uncountedHours }),
     as_of: found.asOf,
     ads: found.ads.map(({ adId, count }) => ({ ad_id: adId, count })),
   };

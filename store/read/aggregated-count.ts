@@ -2,6 +2,7 @@ import type { TimeRange } from '../../core/range.js';
 import type { MinuteState } from '../../core/state.js';
 import { checkAsOf, checkKept } from './as-of.js';
 import { readRow, type Reader } from './connection.js';
+import { isUncounted } from './dimensions.js';
 import { exactCount, exactNumber, type ExactCount } from './values.js';
 
 export interface CountQuestion extends TimeRange {
@@ -22,6 +23,8 @@ export interface CountAnswer {
   readonly finalUntilMs: number | null;
   /** Late clicks of the range that nobody has examined: an upper bound, some may be retries. */
   readonly latePending: number;
+  /** Hours whose rule set does not count by the filter's dimension: nothing of them is in `count`. */
+  readonly uncountedHours: number;
   /** The publication number that was read. */
   readonly asOf: number;
 }
@@ -48,6 +51,7 @@ const SQL = `
              and l.minute between p.first - 1 and p.last - 1
              and late_may_match($2, l.filters, p.generation)
              and is_late_pending(p.generation, mark.as_of, l.slot, l.log_offset)) as late_pending,
+         (select count(*) from slice p where ${isUncounted('p', '$2')}) as uncounted,
          (select min(g.id) from slice p join generations g on g.id = p.generation
            where $5 is not null and g.collected_at is not null) as collected
     from mark cross join slice s
@@ -71,6 +75,7 @@ interface Row {
   state: MinuteState;
   live_from: Date | null;
   late_pending: string;
+  uncounted: string;
   collected: string | null;
 }
 
@@ -98,6 +103,7 @@ export async function readAggregatedCount(
     revision: row.revision,
     finalUntilMs: finalUntil(question, row.live_from?.getTime() ?? null),
     latePending: exactNumber(row.late_pending),
+    uncountedHours: exactNumber(row.uncounted),
     asOf: exactNumber(row.as_of),
   };
 }

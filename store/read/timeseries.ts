@@ -2,6 +2,7 @@ import { bucketsOf, join, type Bucket, type Granularity } from '../../core/bucke
 import { checkAsOf, checkKept } from './as-of.js';
 import { finalUntil, type CountAnswer, type CountQuestion } from './aggregated-count.js';
 import { readRows, type Reader } from './connection.js';
+import { isUncounted } from './dimensions.js';
 import { exactNumber, exactNumberOrNull, exactSum } from './values.js';
 
 export interface SeriesQuestion extends CountQuestion {
@@ -37,6 +38,7 @@ const SQL = `
                  and is_late_pending(s.generation, mark.as_of, slot, log_offset)
                group by minute
             ) l) as late,
+         ${isUncounted('s', '$2')} as uncounted,
          (select id from generations
            where $5 is not null and id = s.generation and collected_at is not null) as collected
     from mark cross join served_slices($3::timestamptz, $4::timestamptz, mark.as_of) s
@@ -50,6 +52,7 @@ interface Row {
   revision: number | null;
   rows: number[][] | null;
   late: Record<string, number> | null;
+  uncounted: boolean;
   collected: string | null;
 }
 
@@ -89,6 +92,7 @@ export async function readTimeseries(
     revision,
     finalUntilMs: finalUntil(question, live?.hourMs ?? null),
     latePending,
+    uncountedHours: rows.filter(({ uncounted }) => uncounted).length,
     asOf: exactNumber(first.as_of),
     buckets,
   };

@@ -3,6 +3,7 @@ import type { TimeRange } from '../../core/range.js';
 import type { MinuteState } from '../../core/state.js';
 import { checkAsOf, checkKept } from './as-of.js';
 import { readRow, type Reader } from './connection.js';
+import { isUncounted } from './dimensions.js';
 import { exactCount, exactNumber, type ExactCount } from './values.js';
 
 export interface TopQuestion {
@@ -20,6 +21,8 @@ export interface TopAnswer extends TimeRange {
   readonly state: MinuteState;
   /** The highest of its hours; 0: all of them are live. */
   readonly revision: number;
+  /** Hours whose rule set does not count by the filter's dimension: nothing of them is in the list. */
+  readonly uncountedHours: number;
   readonly asOf: number;
   /** Most clicks first, equal ones by `adId` bytewise; ads without clicks are left out. */
   readonly ads: readonly { readonly adId: string; readonly count: ExactCount }[];
@@ -43,6 +46,7 @@ const SQL = `
     select s.* from span cross join served_slices(span.range_from, span.range_to, span.as_of) s
   )
   select span.newest, span.as_of, span.range_from, span.range_to, served.*, top.ads,
+         (select count(*) from slice p where ${isUncounted('p', '$3')}) as uncounted,
          (select min(g.id) from slice p join generations g on g.id = p.generation
            where $5 is not null and g.collected_at is not null) as collected
     from span
@@ -86,6 +90,7 @@ interface Row {
   range_to: Date | null;
   state: MinuteState;
   revision: number;
+  uncounted: string;
   ads: [adId: string, clicks: string][] | null;
   collected: string | null;
 }
@@ -115,6 +120,7 @@ export async function readTopAds(reader: Reader, question: TopQuestion): Promise
     toMs: row.range_to.getTime(),
     state: row.state,
     revision: row.revision,
+    uncountedHours: exactNumber(row.uncounted),
     asOf: exactNumber(row.as_of),
     ads: (row.ads ?? []).map(([adId, count]) => ({ adId, count: exactCount(count) })),
   };

@@ -34,6 +34,10 @@ const FILTERS = [
   ...['device:nobody'],
 ];
 
+interface Uncounted {
+  readonly uncounted_hours?: number;
+}
+
 interface Question {
   readonly asOf: number;
   readonly fromMs: number;
@@ -146,7 +150,17 @@ function statesOf({ fromMs, atMs }: Question, served: ReturnType<typeof servedAt
   return { state, revision };
 }
 
-async function ask(question: Question): Promise<[count: object, top: object]> {
+/** Hours of the window whose rules know no zones; each hour of the world has clicks. */
+function uncountedOf({ asOf, fromMs, atMs, filter }: Question): number {
+  if (!filter.startsWith('zone:')) return 0;
+  const served = servedAt(world, asOf);
+  return Array.from({ length: world.hours }, (_, hour) => hour).filter((hour) => {
+    const ms = START_MS + hour * HOUR_MS;
+    return ms < atMs && ms + HOUR_MS > fromMs && (served.get(hour)?.rules ?? 0) === 0;
+  }).length;
+}
+
+async function ask(question: Question): Promise<[count: Uncounted, top: Uncounted]> {
   const { asOf, fromMs, atMs, filter, topN, ad } = question;
   const more = { ...(filter === '' ? {} : { filter_id: filter }), as_of: asOf };
   const at = formatTime(atMs);
@@ -163,6 +177,8 @@ async function check(questions: readonly Question[]): Promise<void> {
     answers.forEach((answer, i) => {
       const context = `seed ${String(SEED)}, ${JSON.stringify(some[i])}`;
       expect(answer, context).toMatchObject(expected(some[i]!));
+      const uncounted = answer.map((one) => one.uncounted_hours ?? 0);
+      expect(uncounted, context).toEqual([uncountedOf(some[i]!), uncountedOf(some[i]!)]);
     });
   }
 }
