@@ -37,5 +37,18 @@ export async function loadRuleSets(
   if (missing.length > 0) {
     throw new TruecountError('not_found', `rule set ${missing.join(', ')} is not stored`);
   }
-  return rows.map((row) => ({ hash: row.hash, ruleSet: parseRuleSet(row.body) }));
+  return rows.map(({ hash, body }) => ({ hash, ruleSet: checked(hash, parseRuleSet(body)) }));
+}
+
+/** What is counted by a hash is what the hash is of (I10). */
+function checked(hash: string, ruleSet: RuleSet): RuleSet {
+  if (hashRuleSet(ruleSet) === hash) return ruleSet;
+  throw new TruecountError(
+    'invariant_broken',
+    `rule set ${hash} is not what its hash was made of`,
+    {
+      hint: 'somebody changed the database by hand: truecount audit tells what it concerns',
+      context: { hash },
+    },
+  );
 }

@@ -7,16 +7,16 @@ import { versionFor } from '../core/rules/versions.js';
 import type { RulesInForce } from '../core/rules/versions.js';
 import type { HourState } from '../store/hours.js';
 import type { StoredRuleSet } from '../store/rule-sets.js';
-import { capsOf, fieldsOf } from '../core/rules/meaning.js';
-import { CompiledRules, FilterTable } from './compiled-rules.js';
 import { FlushBuffer } from './flush-buffer.js';
 import { HeldClicks } from './held-clicks.js';
 import { hash128 } from './hash128.js';
+import type { FilterTable } from './compiled-rules.js';
 import { ByteInterner } from './interner.js';
 import { decodeRecordSet } from './kafka/record-batch.js';
 import type { RecordSink } from './kafka/record-batch.js';
 import type { FetchedBatch } from './log-source.js';
 import type { PartitionHour, PartitionState } from './partition-state.js';
+import { RuleBook } from './rule-book.js';
 
 /** End of year 9999: a record on a topic without broker time may say anything. */
 const APPEND_MS_MAX = 253_402_300_799_999;
@@ -46,8 +46,7 @@ export class Counter implements RecordSink {
   readonly cutHours = new Set<number>();
   readonly pins = new Map<number, string>();
   private readonly versions: readonly RulesInForce[];
-  private readonly rules = new Map<string, CompiledRules>();
-  private readonly filters = new FilterTable();
+  private readonly rules: RuleBook;
   private readonly ads: ByteInterner;
   private readonly decoder: ClickDecoder;
   private readonly view: ClickView;
@@ -64,20 +63,17 @@ export class Counter implements RecordSink {
     this.flushClicksMax = flushClicksMax;
     this.textBytesMax = textBytesMax ?? TEXT_BYTES_MAX;
     this.versions = versions;
-    const fields = [...new Set(sets.flatMap(({ ruleSet }) => fieldsOf(ruleSet)))];
-    for (const { hash, ruleSet } of sets) {
-      this.rules.set(hash, new CompiledRules(hash, ruleSet, fields, this.filters));
-    }
-    const width = Math.max(...sets.map((s) => s.ruleSet.dimensions.length));
-    this.buffer = new FlushBuffer(width);
-    this.held = new HeldClicks(width, Math.max(...sets.map((s) => capsOf(s.ruleSet).length)));
+    this.rules = new RuleBook(sets);
+    const { fields, dimensionsMax, capsMax } = this.rules;
+    this.buffer = new FlushBuffer(dimensionsMax);
+    this.held = new HeldClicks(dimensionsMax, capsMax);
     this.decoder = new ClickDecoder(fields);
     this.view = createClickView(fields.length);
     this.ads = new ByteInterner(seeds);
   }
 
   get texts(): { ads: ByteInterner; filters: FilterTable } {
-    return { ads: this.ads, filters: this.filters };
+    return { ads: this.ads, filters: this.rules.filters };
   }
 
   /** True if every one of these pins can be counted by. */
@@ -94,7 +90,9 @@ export class Counter implements RecordSink {
     for (const hourMs of before.cutHours) this.cutHours.add(hourMs);
     for (const [hourMs, pin] of before.pins) this.pins.set(hourMs, pin);
     for (const partition of partitions) {
-      for (const hour of partition.hours.values()) hour.rules = this.rules.get(hour.rules.hash)!;
+      for (const hour of partition.hours.values()) {
+        hour.rules = this.rules.rulesOf(hour.rules.hash);
+      }
     }
   }
 
@@ -190,15 +188,12 @@ export class Counter implements RecordSink {
 
   private forgetTexts(): void {
     this.ads.clear();
-    this.filters.reset();
-    for (const rules of this.rules.values()) rules.reset();
+    this.rules.reset();
   }
 
   /** Bytes of all texts that the integers stand for. */
   private get textBytes(): number {
-    let bytes = this.ads.bytes + this.filters.texts.bytes;
-    for (const rules of this.rules.values()) bytes += rules.bytes;
-    return bytes;
+    return this.ads.bytes + this.rules.bytes;
   }
 
   private hourOf(state: PartitionState, eventMs: number): PartitionHour {
@@ -212,7 +207,7 @@ export class Counter implements RecordSink {
 
   private firstSight(state: PartitionState, hourMs: number): PartitionHour {
     const pin = this.pins.get(hourMs) ?? versionFor(this.versions, hourMs)!.hash;
-    return state.addHour(hourMs, this.rules.get(pin)!, this.cutHours.has(hourMs));
+    return state.addHour(hourMs, this.rules.rulesOf(pin), this.cutHours.has(hourMs));
   }
 
   /** Takes what is needed of the decoded click; it is counted when the others around it are. */

@@ -4,6 +4,10 @@
  */
 import { hash128 } from './hash128.js';
 
+/** What an empty interner has room for. */
+const ARENA_BYTES = 4096;
+const IDS = 256;
+const EMPTY_BYTES = Int32Array.BYTES_PER_ELEMENT * (IDS + 4 * IDS + 2 * IDS);
 const NO_SEED = new Int32Array(4);
 /** Texts found without hashing them, by their length and last bytes; a power of two. */
 const RECENT = 4096;
@@ -16,12 +20,12 @@ function recentPlace(source: Uint8Array, start: number, end: number): number {
 }
 
 export class ByteInterner {
-  private arena: Uint8Array = new Uint8Array(4096);
+  private arena: Uint8Array = new Uint8Array(ARENA_BYTES);
   private used = 0;
-  private starts = new Int32Array(256);
+  private starts = new Int32Array(IDS);
   /** Four hash words per id: see `wordsAt`. */
-  private hashes = new Int32Array(256 * 4);
-  private table = new Int32Array(512).fill(-1);
+  private hashes = new Int32Array(IDS * 4);
+  private table = new Int32Array(2 * IDS).fill(-1);
   private readonly recent = new Int32Array(RECENT).fill(-1);
   private count = 0;
   private readonly scratch = new Int32Array(4);
@@ -32,9 +36,10 @@ export class ByteInterner {
     return this.count;
   }
 
-  /** Bytes of text held; the owner clears the interner when this passes its bound. */
+  /** What texts have taken so far; nothing after `clear`. The owner clears it when there is too much. */
   get bytes(): number {
-    return this.used + this.starts.byteLength + this.hashes.byteLength + this.table.byteLength;
+    const { starts, hashes, table } = this;
+    return this.used + starts.byteLength + hashes.byteLength + table.byteLength - EMPTY_BYTES;
   }
 
   intern(source: Uint8Array, start: number, end: number): number {
@@ -72,10 +77,16 @@ export class ByteInterner {
     return Buffer.from(this.arena.buffer, this.start(id), this.end(id) - this.start(id)).toString();
   }
 
+  /** Forgets all texts, and gives back what they took. */
   clear(): void {
     this.used = 0;
     this.count = 0;
-    this.table.fill(-1);
+    if (this.arena.length > ARENA_BYTES) this.arena = new Uint8Array(ARENA_BYTES);
+    if (this.starts.length > IDS) {
+      this.starts = new Int32Array(IDS);
+      this.hashes = new Int32Array(IDS * 4);
+    }
+    this.table = new Int32Array(2 * IDS).fill(-1);
     this.recent.fill(-1);
   }
 

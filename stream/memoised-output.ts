@@ -10,7 +10,7 @@ export interface MemoisedOutput {
    * several outputs read.
    */
   of(view: ClickView, ids: Int32Array): number;
-  /** About what it holds. */
+  /** About what texts have taken so far. */
   readonly bytes: number;
   /** Forgets everything; the ids mean other texts from now on. */
   clear(): void;
@@ -92,10 +92,6 @@ class OfOwnField extends OfOneField {
     if (start < 0) return this.long(view);
     const known = this.short.find(view.source, start, view.fieldEnd[this.inView]!);
     return known < 0 ? this.long(view) : known;
-  }
-
-  override get bytes(): number {
-    return super.bytes + this.short.bytes;
   }
 
   override clear(): void {

@@ -6,6 +6,8 @@ const SLOT_SHIFT = 32 - Math.log2(SLOTS);
 /** Of a slot: three words of text, its length and 1 (0: empty), the number. */
 const SLOT_WORDS = 5;
 
+const NO_SOURCE = new Uint8Array(0);
+
 /** The bytes of each word that belong to a text, by its length. */
 const MASKS = [0, 4, 8].map((from) =>
   Int32Array.from({ length: BYTES_MAX + 1 }, (_, length) => {
@@ -21,8 +23,8 @@ const [FIRST, SECOND, THIRD] = MASKS as [Int32Array, Int32Array, Int32Array];
  */
 export class ShortTexts {
   private readonly slots = new Int32Array(SLOTS * SLOT_WORDS);
-  private source: Uint8Array = new Uint8Array(0);
-  private words = new DataView(this.source.buffer);
+  private source: Uint8Array = NO_SOURCE;
+  private words = viewOf(NO_SOURCE);
 
   /** The number of the text at `[start, end)`; -1 if it is not known, or not short. */
   find(source: Uint8Array, start: number, end: number): number {
@@ -55,16 +57,17 @@ export class ShortTexts {
 
   clear(): void {
     this.slots.fill(0);
-  }
-
-  get bytes(): number {
-    return this.slots.byteLength;
+    this.open(NO_SOURCE);
   }
 
   private open(source: Uint8Array): void {
     this.source = source;
-    this.words = new DataView(source.buffer, source.byteOffset, source.byteLength);
+    this.words = viewOf(source);
   }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 function placeOf(first: number, second: number, third: number): number {

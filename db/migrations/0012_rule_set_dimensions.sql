@@ -1,10 +1,14 @@
 -- The names of the dimensions that a rule set counts by, so that an answer can say of which hours it
--- cannot know: a filter of a dimension that came with a later rule set counts 0 there.
+-- cannot know: a filter of a dimension that came with a later rule set counts 0 there. Rule sets are
+-- found by their hash: none may change.
 create table rule_set_dimensions (
-  hash text collate "C" not null references rule_sets on delete cascade,
+  hash text collate "C" not null references rule_sets,
   name text collate "C" not null,
   primary key (hash, name)
 );
+
+create trigger rule_sets_append_only before update or delete or truncate on rule_sets
+  for each statement execute function refuse_change();
 
 create function note_dimensions() returns trigger language plpgsql as $$
 begin

@@ -94,6 +94,8 @@ export const STREAM_MUTANTS: readonly Mutant[] = [
   },
   { file: MEMO, from: 'next = ++this.combinations;', to: 'next = this.combinations || 1;' },
   { file: MEMO, from: 'this.ids[fieldId] = id;', to: 'this.ids[0] = id;' },
+  { file: MEMO, from: 'for (const pairs of this.pairs) pairs.clear();', to: '' },
+  { file: SHORT, from: 'slots[at] === first &&', to: 'true &&' },
   { file: SHORT, from: 'slots[at + 1] === second &&', to: 'true &&' },
   { file: SHORT, from: 'slots[at + 2] === third &&', to: 'true &&' },
   {

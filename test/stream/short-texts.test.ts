@@ -39,6 +39,18 @@ test('a long text, and one at the end of its source, are unknown and do no harm'
   expect(texts.find(last, 12, 14)).toBe(-1);
 });
 
+test('of texts that differ in one word only none is taken for another one', () => {
+  const texts = new ShortTexts();
+  const all = Array.from({ length: 1_000 }, (_, i) => String(1_000 + i)).flatMap((four) => [
+    ...[`${four}efgh`, `abcd${four}`, `abcdefgh${four}`, `${four}efghijkl`],
+  ]);
+  all.forEach((text, number) => {
+    const { source, start, end } = placed(Buffer.from(text), Buffer.from('"'));
+    expect(texts.find(source, start, end), text).toBe(-1);
+    texts.remember(source, start, end, number);
+  });
+});
+
 test('no text is ever taken for another one', () => {
   const bytes = fc.uint8Array({ minLength: 0, maxLength: 14, max: 3 });
   fc.assert(

@@ -11,7 +11,24 @@ const scored = (score: Score) => ruled({ values: [A, B], dimensions: [{ name: 'l
 /** What most weights and levels may be. */
 const BIG = 1e12;
 
+/** More than a flush of the stream holds, and some of them in each. */
+const PAIRS = Array.from({ length: 60 }, (_, i) => {
+  const turn = Math.floor(i / 10);
+  return [`a${String((i * (turn + 1)) % 4)}`, `b${String((i + turn) % 3)}`] as const;
+});
+
 const CROSSED: readonly Case[] = [
+  {
+    name: 'two values together, over several flushes',
+    ruleSet: ruled({ values: [A, B], dimensions: [{ name: 'ab', cross: ['a', 'b'] }] }),
+    log: PAIRS.map(([a, b]) => ab(a, b)),
+    cells: Object.fromEntries(
+      PAIRS.map(([a, b]) => [
+        `ab:${a}×${b}|a|0`,
+        PAIRS.filter((other) => other[0] === a && other[1] === b).length,
+      ]),
+    ),
+  },
   {
     name: 'two values together, and the parts that a click does not say',
     ruleSet: ruled({ values: [A, B], dimensions: [{ name: 'ab', cross: ['a', 'b'] }] }),

@@ -3,9 +3,9 @@ import { MINUTE, click, country, long, rules, text } from './case.js';
 import type { Case } from './case.js';
 import { HOUR } from './log.js';
 
-const MANY_SHORT = ['abcd', 'abcdefgh'].flatMap((first) =>
-  Array.from({ length: 200 }, (_, i) => `${first}${String(1_000 + i)}`),
-);
+const MANY_SHORT = Array.from({ length: 200 }, (_, i) => String(1_000 + i)).flatMap((four) => [
+  ...[`${four}efgh`, `abcd${four}`, `abcdefgh${four}`],
+]);
 
 /** What a dimension's value is. */
 export const VALUE_CASES: readonly Case[] = [
@@ -37,7 +37,7 @@ export const VALUE_CASES: readonly Case[] = [
     cells: { 'country:unknown|a|0': 2, 'country:other|a|0': 2 },
   },
   {
-    name: 'many short values that share their first four bytes, or eight',
+    name: 'many short values that differ in four bytes only',
     log: MANY_SHORT.map((device) => click({ device })),
     cells: Object.fromEntries(MANY_SHORT.map((device) => [`device:${device}|a|0`, 1])),
   },
