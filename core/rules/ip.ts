@@ -52,6 +52,11 @@ export function parseBlock(text: string): Block | null {
   return (first & rest) === 0n ? { first, last: first | rest } : null;
 }
 
+/** One text per block, however it was written: `10.0.0.1` and `::FFFF:10.0.0.1/128` give the same. */
+export function blockId({ first, last }: Block): string {
+  return `${first.toString(16)}-${last.toString(16)}`;
+}
+
 function numberOf(bytes: readonly number[]): bigint {
   return bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 }
@@ -62,7 +67,7 @@ export class BlockIndex<T> {
   private readonly starts: Address[] = [];
   private readonly values: (T | undefined)[] = [];
 
-  /** Of equal blocks the last one counts. */
+  /** Of equal blocks, which a table has not, the last one counts. */
   constructor(blocks: Iterable<readonly [Block, T]>) {
     const sorted = [...blocks].sort(([a], [b]) => order(a.first, b.first) || order(b.last, a.last));
     const open: { last: Address; value: T }[] = [];

@@ -4,6 +4,7 @@ import { entriesAt, invalid, listAt, objectAt, oneOfAt } from './json-shape.js';
 import { blockAt, nameAt, textAt } from './parse-texts.js';
 import { TABLE_ROWS_MAX } from './rule-set.js';
 import type { Table } from './rule-set.js';
+import { keyId } from './table.js';
 
 const COLUMNS_MAX = 16;
 
@@ -18,8 +19,8 @@ export function tablesAt(place: string, json: unknown): Readonly<Record<string, 
 function tableAt(place: string, json: unknown): Table {
   const { key, columns, rows } = objectAt(place, json, ['key', 'columns', 'rows']);
   const kind = oneOfAt(`${place}.key`, key, ['text', 'ip']);
-  const names = listAt(`${place}.columns`, columns, nameAt, { min: 1, max: COLUMNS_MAX });
-  const seen = new Set<string>();
+  const names = columnsAt(`${place}.columns`, columns);
+  const seen = new Map<string, { at: string; key: string }>();
   return {
     key: kind,
     columns: names,
@@ -28,13 +29,33 @@ function tableAt(place: string, json: unknown): Table {
       rows,
       (at, row) => {
         const texts = rowAt(at, row, kind, names.length);
-        if (seen.has(texts[0]!)) throw invalid(at, `repeats the key ${JSON.stringify(texts[0])}`);
-        seen.add(texts[0]!);
+        const key = texts[0]!;
+        const id = keyId(kind, key);
+        const before = seen.get(id);
+        if (before !== undefined) throw invalid(at, repeatsKey(key, before));
+        seen.set(id, { at, key });
         return texts;
       },
       { max: TABLE_ROWS_MAX },
     ),
   };
+}
+
+/** Names of columns, none of them twice: a lookup names one. */
+function columnsAt(place: string, json: unknown): string[] {
+  const names = listAt(place, json, nameAt, { min: 1, max: COLUMNS_MAX });
+  names.forEach((name, i) => {
+    const first = names.indexOf(name);
+    if (first === i) return;
+    const [at, before] = [`${place}[${String(i)}]`, `${place}[${String(first)}]`];
+    throw invalid(at, `repeats the column ${JSON.stringify(name)} of ${before}`);
+  });
+  return names;
+}
+
+function repeatsKey(key: string, before: { readonly at: string; readonly key: string }): string {
+  const same = `repeats the key ${JSON.stringify(key)} of ${before.at}`;
+  return key === before.key ? same : `${same}, where it is ${JSON.stringify(before.key)}`;
 }
 
 function rowAt(place: string, json: unknown, kind: Table['key'], columns: number): string[] {

@@ -1,4 +1,5 @@
 import type { Table } from './rule-set.js';
+import { keyId } from './table.js';
 
 type Row = Table['rows'][number];
 
@@ -19,7 +20,10 @@ export interface TableChange {
 
 type Tables = Readonly<Record<string, Table>>;
 
-/** What was removed, then the rest in the order of `after`. Only order is no change. */
+/**
+ * What was removed, then the rest in the order of `after`. Only another order of rows is no change,
+ * nor is another writing of a block.
+ */
 export function tablesBetween(before: Tables, after: Tables): TableChange[] {
   const old = new Map(Object.entries(before));
   const now = new Map(Object.entries(after));
@@ -50,13 +54,14 @@ function changeOf(name: string, before: Table, after: Table): TableChange[] {
     const shape = { before: shapes[0], after: shapes[1] };
     return [{ ...whole(name, 'changed', ...counts), shape }];
   }
-  const old = new Map(before.rows.map((row) => [row[0]!, row]));
-  const now = new Set(after.rows.map(([key]) => key!));
-  const added = after.rows.filter(([key]) => !old.has(key!));
-  const removed = before.rows.filter(([key]) => !now.has(key!));
+  const id = ([key]: Row): string => keyId(after.key, key!);
+  const old = new Map(before.rows.map((row) => [id(row), row]));
+  const now = new Set(after.rows.map(id));
+  const added = after.rows.filter((row) => !old.has(id(row)));
+  const removed = before.rows.filter((row) => !now.has(id(row)));
   const changed = after.rows.flatMap((row) => {
-    const was = old.get(row[0]!);
-    return was === undefined || was.every((text, i) => text === row[i])
+    const was = old.get(id(row));
+    return was === undefined || was.every((text, i) => i === 0 || text === row[i])
       ? []
       : [{ before: was, after: row }];
   });

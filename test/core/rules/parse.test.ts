@@ -181,17 +181,35 @@ describe('a rule set is refused, with place and reason,', () => {
     [ofRows('text', ['', 'x', '']), 'tables["t"].rows[0][0] must be 1 to 4096 bytes'],
     [ofRows('text', ['é'.repeat(2049), 'x', '']), 'tables["t"].rows[0][0] must be 1 to 4096 bytes'],
     [ofRows('text', ['a\t', 'x', '']), 'tables["t"].rows[0][0] must be 1 to 4096 bytes'],
-    [ofRows('text', ['a', '', ''], ['a', 'x', '']), 'tables["t"].rows[1] repeats the key "a"'],
+    [ofRows('text', ['a', '', ''], ['a', 'x', '']), 'tables["t"].rows[1] repeats the key "a" of'],
     [ofRows('ip', ['10.0.0.1/8', 'x', '']), 'tables["t"].rows[0][0] must be an address or a CIDR'],
     [ofRows('ip', ['10.0.0.0/8', '', ''], ['10.0.0.0/8', '', '']), 'tables["t"].rows[1] repeats'],
   ])('for a table: %.80j', expectRefused);
 
-  test('for two writings of one block as keys, or one column twice? these say which one counts', () => {
+  test.each([
+    ['10.0.0.0/8', '::ffff:10.0.0.0/104'],
+    ['10.0.0.1', '10.0.0.1/32'],
+    ['2001:db8::/32', '2001:DB8:0:0::/32'],
+    ['2001:db8::1', '2001:0db8::0001/128'],
+    ['0.0.0.0/0', '::FFFF:0:0/96'],
+  ])('for one block written as %s and as %s: both rows are named', (one, other) => {
     const rows = [
-      ['10.0.0.0/8', 'a', 'b'],
-      ['::ffff:10.0.0.0/104', 'c', 'd'],
+      ['192.0.2.0/24', '', ''],
+      [one, 'a', ''],
+      [other, 'b', ''],
     ];
-    expect(() => parseRuleSet(ofRows('ip', ...rows))).not.toThrow();
+    expectRefused(
+      ofRows('ip', ...rows),
+      `tables["t"].rows[2] repeats the key "${other}" of tables["t"].rows[1], where it is "${one}"`,
+    );
+    expect(() => parseRuleSet(ofRows('text', ...rows))).not.toThrow();
+  });
+
+  test('for a column that its table names twice, with both places', () => {
+    expectRefused(
+      ofTable({ key: 'text', columns: ['kind', 'place', 'kind'], rows: [] }),
+      'tables["t"].columns[2] repeats the column "kind" of tables["t"].columns[0]',
+    );
   });
 
   test.each<[unknown, string]>([
