@@ -1,5 +1,6 @@
 import { canonicalJson, sha256Hex } from './canonical-json.js';
 import type { JsonValue } from './canonical-json.js';
+import { normalCondition, normalScore, normalSteps } from './normal.js';
 import type { RuleSet, Source, Value } from './rule-set.js';
 
 /** What the parts of a rule set mean, as hashes: two rule sets are compared by them. */
@@ -23,12 +24,7 @@ export function definitionsOf(ruleSet: RuleSet): Definitions {
   const known = new Map<string, string>();
   const hashOf = (json: unknown): string => sha256Hex(canonicalJson(json as JsonValue));
   const take = ({ name, ...value }: Value): void => {
-    const { lookup } = value;
-    const made = { ...value, ...named(value, known) };
-    known.set(
-      name,
-      hashOf(lookup === undefined ? made : { ...made, lookup: [tables[lookup.table], lookup] }),
-    );
+    known.set(name, hashOf({ ...named(value, known), ...normalSteps(value, tables) }));
   };
   values.forEach(take);
   dimensions.forEach(take);
@@ -38,7 +34,7 @@ export function definitionsOf(ruleSet: RuleSet): Definitions {
       : {
           ...filter,
           when: filter.when.map((one) =>
-            'value' in one ? { ...one, value: known.get(one.value)! } : one,
+            normalCondition('value' in one ? { ...one, value: known.get(one.value)! } : one),
           ),
         },
   );
@@ -52,13 +48,13 @@ export function definitionsOf(ruleSet: RuleSet): Definitions {
   };
 }
 
-/** The source of a value with hashes in the place of names; nothing for a field. */
+/** The source of a value, with hashes in the place of names. */
 function named(value: Source, known: ReadonlyMap<string, string>): object {
   const of = (name: string): string => known.get(name)!;
-  if ('field' in value) return {};
+  if ('field' in value) return { field: value.field };
   if ('value' in value) return { value: of(value.value) };
   if ('first' in value) return { first: value.first.map(of) };
   if ('cross' in value) return { cross: value.cross.map(of) };
-  const terms = value.score.terms.map((term) => ({ ...term, value: of(term.value) }));
-  return { score: { ...value.score, terms } };
+  const score = normalScore(value.score);
+  return { score: { ...score, terms: score.terms.map((t) => ({ ...t, value: of(t.value) })) } };
 }

@@ -111,3 +111,78 @@ test('filters of one reason are compared in turn, and their order counts', () =>
   const moved = between({ filters: [when('a'), last] }, { filters: [last, when('a')] });
   expect(moved).toMatchObject({ filters: [], filtersMoved: true, sameMeaning: false });
 });
+
+test.each([
+  ['map: {}', { map: {} }, {}],
+  ['maxBytes: 256', { maxBytes: 256 }, {}],
+  ['unknown in another order', { unknown: ['a', 'b'] }, { unknown: ['b', 'a'] }],
+])('a default written out, or texts in no order, mean the same: %s', (_, one, other) => {
+  const of = (steps: object) => ({ dimensions: [{ name: 'd', field: 'f', ...steps }] });
+  expect(between(of(one), of(other))).toMatchObject({
+    ...{ equal: false, sameMeaning: true },
+    dimensions: [{ name: 'd', change: 'rewritten' }],
+  });
+  expect(between(of(one), of({ ...other, trim: true })).sameMeaning).toBe(false);
+  expect(between(of({ maxBytes: 255 }), of({})).sameMeaning).toBe(false);
+});
+
+test('weights of 0 written out mean the same, others do not', () => {
+  const of = (bias: object, otherwise: object) => ({
+    values: [{ name: 'v', field: 'f' }],
+    dimensions: [
+      {
+        name: 'd',
+        score: {
+          ...bias,
+          terms: [{ value: 'v', weights: { a: 1 }, ...otherwise }],
+          ...{ levels: [{ atLeast: 1, as: 'x' }], otherwise: 'y' },
+        },
+      },
+    ],
+  });
+  expect(between(of({ bias: 0 }, {}), of({}, { otherwise: 0 })).sameMeaning).toBe(true);
+  expect(between(of({ bias: 1 }, {}), of({}, {})).sameMeaning).toBe(false);
+  expect(between(of({}, { otherwise: 1 }), of({}, {})).sameMeaning).toBe(false);
+});
+
+test('a condition means the same with its texts or blocks in another order or writing', () => {
+  const of = (condition: object) => ({
+    filters: [{ reason: 'r', when: [{ field: 'ip', ...condition }] }],
+  });
+  const same = (one: object, other: object) => between(of(one), of(other));
+  expect(same({ in: ['a', 'b'] }, { in: ['b', 'a', 'b'] })).toMatchObject({
+    ...{ sameMeaning: true, filtersMoved: false },
+    filters: [{ name: 'r', change: 'rewritten' }],
+  });
+  const blocks = ['10.0.0.0/8', '::1'];
+  expect(same({ within: blocks }, { within: ['0:0::1/128', '::ffff:10.0.0.0/104'] })).toMatchObject(
+    { sameMeaning: true },
+  );
+  expect(same({ within: blocks }, { within: ['::1', '10.0.0.0/9'] }).sameMeaning).toBe(false);
+  expect(same({ in: ['a'] }, { in: ['a', 'b'] }).sameMeaning).toBe(false);
+});
+
+test.each(['text', 'ip'])('of a table only keys and the column read count, by %s', (key) => {
+  const of = (columns: string[], ...rows: string[][]) => ({
+    tables: { t: { key, columns, rows } },
+    dimensions: [{ name: 'd', field: 'f', lookup: { table: 't', column: 'kind' } }],
+  });
+  const before = of(['kind', 'place'], ['::1', 'a', 'x'], ['::2', 'b', 'y']);
+  const moved = between(before, of(['kind', 'place'], ['::2', 'b', 'y'], ['::1', 'a', 'x']));
+  expect(moved).toMatchObject({ equal: false, sameMeaning: true, dimensions: [], tables: [] });
+  const unread = between(before, of(['kind', 'place'], ['::1', 'a', 'z'], ['::2', 'b', 'y']));
+  expect(unread).toMatchObject({ sameMeaning: true, tables: [{ name: 't', change: 'changed' }] });
+  const columns = between(before, of(['other', 'kind'], ['::1', 'x', 'a'], ['::2', 'y', 'b']));
+  expect(columns.sameMeaning).toBe(true);
+  const read = between(before, of(['kind', 'place'], ['::1', 'c', 'x'], ['::2', 'b', 'y']));
+  expect(read).toMatchObject({ sameMeaning: false, dimensions: [{ name: 'd' }] });
+});
+
+test('a block written otherwise is the same key', () => {
+  const of = (block: string) => ({
+    tables: { t: { key: 'ip', columns: ['kind'], rows: [[block, 'a']] } },
+    dimensions: [{ name: 'd', field: 'ip', lookup: { table: 't', column: 'kind' } }],
+  });
+  const found = between(of('10.0.0.0/8'), of('::ffff:10.0.0.0/104'));
+  expect(found).toMatchObject({ equal: false, sameMeaning: true, dimensions: [], tables: [] });
+});
