@@ -6,6 +6,7 @@ import type { Migration } from '../store/migrate.js';
 import { measure } from './metrics.js';
 import { sendProblem, unknownRoute } from './problem.js';
 import type { VerifyCell } from './answers/explain.js';
+import type { PutRuleSet } from './answers/rules-put.js';
 import type { ReplayControl } from './replay-control.js';
 import { aggregatedCountRoute } from './routes/aggregated-count.js';
 import { changesRoute } from './routes/changes.js';
@@ -33,17 +34,19 @@ export interface ApiParts {
   readonly verifyCell?: VerifyCell;
   /** Starts and follows replays; left out: they are `not_ready`. */
   readonly replays?: ReplayControl;
+  /** Puts rule sets in force: `pool` may only read. Left out: `POST /rules` is refused. */
+  readonly putRules?: PutRuleSet;
 }
 
 /** An ad_id of 1,024 bytes is 3,072 characters percent-encoded; longer ones get a clear refusal. */
 const PARAM_CHARACTERS_MAX = 8 * 1024;
 
-/** The only body is that of POST /replays. */
+/** Bodies of routes that set no other limit: that of POST /replays. */
 const BODY_BYTES_MAX = 8 * 1024;
 
 /** The query service: all routes on one pool, not listening yet. The pool stays the caller's. */
 export async function createApi(parts: ApiParts): Promise<Api> {
-  const { pool, migrations, log, verifyCell, replays } = parts;
+  const { pool, migrations, log, verifyCell, replays, putRules } = parts;
   const api = Fastify({
     ...(log === undefined ? {} : { loggerInstance: log }),
     // Requests are counted in the metrics; the log is for what went wrong.
@@ -52,6 +55,9 @@ export async function createApi(parts: ApiParts): Promise<Api> {
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: 30_000,
+    // "__proto__" is a key of a map, or a field of a click, like any other; nothing is merged by it.
+    onProtoPoisoning: 'ignore',
+    onConstructorPoisoning: 'ignore',
     // A parameter that no schema knows is refused, not removed: a misspelt one must not be ignored.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
     frameworkErrors: sendProblem,
@@ -72,7 +78,7 @@ export async function createApi(parts: ApiParts): Promise<Api> {
   popularAdsRoute(api, pool);
   explainRoute(api, pool, verifyCell);
   hoursRoute(api, pool);
-  rulesRoute(api, pool);
+  rulesRoute(api, pool, putRules);
   reconciliationsRoute(api, pool);
   ledgerRoute(api, pool);
   changesRoute(api, pool);

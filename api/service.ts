@@ -20,7 +20,7 @@ export interface RunningApi {
 }
 
 /** What the API leaves to others; without one of them, what needs it is refused. */
-export type ApiPorts = Pick<ApiParts, 'verifyCell' | 'replays'>;
+export type ApiPorts = Pick<ApiParts, 'verifyCell' | 'replays' | 'putRules'>;
 
 /** A question that runs longer is given up: it would hold a connection that others wait for. */
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -79,9 +79,10 @@ function warnOfOpenDoor(host: string, url: string, warn: (text: string) => void)
   warn(
     local
       ? `there are no API keys yet: whoever reaches ${url} on this machine may read all ` +
-          'counts and start replays'
+          'counts, start replays and put rules in force'
       : `there are no API keys yet and ${url} is not only local: whoever reaches it may read all ` +
-          'counts and start replays; set api.host to 127.0.0.1, or put a proxy with authentication before it',
+          'counts, start replays and put rules in force; set api.host to 127.0.0.1, or put a proxy ' +
+          'with authentication before it',
   );
 }
 

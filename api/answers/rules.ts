@@ -12,7 +12,7 @@ export const HashSchema = Type.String({
   pattern: '^[0-9a-f]{64}$',
 });
 
-const VersionDocument = Type.Object({
+export const VersionDocument = Type.Object({
   version: Type.Integer({ minimum: 1 }),
   rule_set: HashSchema,
   since: Type.Union([TimeSchema, Type.Null()], {

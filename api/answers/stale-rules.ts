@@ -69,8 +69,9 @@ export async function answerStaleRules(
 export async function answerSupposedRules(
   reader: Reader,
   supposed: SupposedRules,
+  hoursMax = STALE_HOURS_MAX,
 ): Promise<Static<typeof StaleRulesDocument>> {
-  return staleDocument(await readStaleHours(reader, null, supposed), Infinity);
+  return staleDocument(await readStaleHours(reader, null, supposed), hoursMax);
 }
 
 function staleDocument(

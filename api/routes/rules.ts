@@ -1,5 +1,17 @@
 import Type from 'typebox';
 import type { Reader } from '../../store/read/connection.js';
+import { DifferenceDocument, answerDifference } from '../answers/rules-difference.js';
+import { RULES_BODY_BYTES_MAX } from '../answers/rules-inline.js';
+import {
+  PutRulesBody,
+  PutRulesDocument,
+  RehearsedRulesDocument,
+  answerPut,
+  answerRehearsal,
+  wantedRules,
+  type PutRuleSet,
+} from '../answers/rules-put.js';
+import { TrialBody, TrialsDocument, answerTrials } from '../answers/rules-trial.js';
 import { RuleSetDocument, RulesDocument, answerRuleSet, answerRules } from '../answers/rules.js';
 import { StaleRulesDocument, answerStaleRules } from '../answers/stale-rules.js';
 import { FromSchema, PROBLEM_RESPONSES, ToSchema } from '../schemas.js';
@@ -30,8 +42,41 @@ const stale = {
   response: { 200: StaleRulesDocument, ...PROBLEM_RESPONSES },
 };
 
-/** `GET /rules`, `GET /rules/stale` and `GET /rules/{name}` */
-export function rulesRoute(api: Api, reader: Reader): void {
+const name = (description: string) => Type.String({ description, examples: ['1'], minLength: 1 });
+
+const difference = {
+  summary: 'What is different between two rule sets',
+  operationId: 'differenceOfRules',
+  querystring: Type.Object(
+    { a: name('version or hash: before'), b: name('version or hash: after') },
+    { additionalProperties: false },
+  ),
+  response: { 200: DifferenceDocument, ...PROBLEM_RESPONSES },
+};
+
+const trial = {
+  summary: 'Step by step, what a rule set does with clicks',
+  operationId: 'tryRules',
+  body: TrialBody,
+  response: { 200: TrialsDocument, ...PROBLEM_RESPONSES },
+};
+
+const put = {
+  summary: 'Put a rule set in force, as the next version',
+  operationId: 'putRules',
+  body: PutRulesBody,
+  response: {
+    200: Type.Union([PutRulesDocument, RehearsedRulesDocument], {
+      description: 'it was the newest already, or a dry run: nothing changed',
+    }),
+    201: PutRulesDocument,
+    ...PROBLEM_RESPONSES,
+  },
+};
+
+/** Reads of rule sets; `POST /rules/try` and `POST /rules`, which needs `putRules`. */
+export function rulesRoute(api: Api, reader: Reader, putRules?: PutRuleSet): void {
+  const bodyLimit = RULES_BODY_BYTES_MAX;
   api.get('/rules', { schema: list }, async () => answerRules(reader));
   api.get('/rules/stale', { schema: stale }, async (request) =>
     answerStaleRules(reader, request.query),
@@ -39,4 +84,18 @@ export function rulesRoute(api: Api, reader: Reader): void {
   api.get('/rules/:name', { schema: one }, async (request) =>
     answerRuleSet(reader, request.params.name),
   );
+  api.get('/rules/diff', { schema: difference }, async (request) =>
+    answerDifference(reader, request.query),
+  );
+  api.post('/rules/try', { schema: trial, bodyLimit }, async (request) =>
+    answerTrials(reader, request.body),
+  );
+  api.post('/rules', { schema: put, bodyLimit }, async (request, reply) => {
+    const wanted = wantedRules(request.body);
+    if (wanted.rehearsal) return answerRehearsal(reader, wanted.ruleSet, wanted.sinceMs);
+    const answer = await answerPut(reader, putRules, wanted);
+    if (answer.existed) return answer;
+    void reply.header('location', `/rules/${String(answer.version)}`);
+    return reply.code(201).send(answer);
+  });
 }

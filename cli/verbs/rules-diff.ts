@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { differenceBetween, type RuleSetDifference } from '../../core/rules/difference.js';
-import type { TableChange } from '../../core/rules/table-changes.js';
+import { differenceDocument } from '../../api/answers/rules-difference.js';
+import { differenceBetween } from '../../core/rules/difference.js';
 import { differenceText } from '../difference-text.js';
-import { rulesNamed, type NamedRules } from '../named-rules.js';
+import { rulesNamed } from '../named-rules.js';
 import { withCommonOptions, type CommonOptions } from '../options.js';
 import { printResult, styleFor, withExamples } from '../output.js';
 import { withReader } from '../with-reader.js';
@@ -21,9 +21,8 @@ export function registerDiff(rules: Command): void {
     .action(async (before: string, after: string, options: CommonOptions) => {
       const named = (name: string) => rulesNamed(name, (ask) => withReader(options, ask));
       const [was, is] = [await named(before), await named(after)];
-      const difference = differenceBetween(was.ruleSet, is.ruleSet);
-      printResult(options.json === true, documentOf(was, is, difference), () =>
-        differenceText(difference, styleFor(process.stdout)),
+      printResult(options.json === true, differenceDocument(was, is), () =>
+        differenceText(differenceBetween(was.ruleSet, is.ruleSet), styleFor(process.stdout)),
       );
     });
   withExamples(
@@ -31,20 +30,4 @@ export function registerDiff(rules: Command): void {
     'npx truecount rules diff 1 examples/rules.yaml',
     'npx truecount rules diff 1 2 --json',
   );
-}
-
-function documentOf(before: NamedRules, after: NamedRules, difference: RuleSetDifference): object {
-  const { equal, sameMeaning, filtersMoved, dimensions, filters, values, tables } = difference;
-  return {
-    ...{ before: before.hash, after: after.hash },
-    ...{ equal, same_meaning: sameMeaning },
-    ...{ dimensions, filters, filters_moved: filtersMoved, values },
-    tables: tables.map(tableDocument),
-  };
-}
-
-function tableDocument({ name, change, shape, rows }: TableChange): object {
-  const { before, after, ...changes } = rows;
-  const shapes = shape === undefined ? {} : { shape };
-  return { name, change, ...shapes, rows_before: before, rows_after: after, ...changes };
 }

@@ -1,13 +1,9 @@
 import type { Command } from 'commander';
 import type { Static } from 'typebox';
-import { versionDocument } from '../../api/answers/rules.js';
-import {
-  answerStaleRules,
-  answerSupposedRules,
-  type StaleRulesDocument,
-} from '../../api/answers/stale-rules.js';
-import { formatTime, parseHour } from '../../core/range.js';
-import { hashRuleSet, type RuleSet } from '../../core/rules/rule-set.js';
+import { answerRehearsal, putDocument } from '../../api/answers/rules-put.js';
+import type { StaleRulesDocument } from '../../api/answers/stale-rules.js';
+import { parseHour } from '../../core/range.js';
+import type { RuleSet } from '../../core/rules/rule-set.js';
 import { withDatabase } from '../../runtime/database.js';
 import { readRuleFile } from '../../runtime/rules/rule-file.js';
 import { readError } from '../../store/read/connection.js';
@@ -58,7 +54,7 @@ async function run(file: string, options: PutOptions): Promise<void> {
   const ruleSet = readRuleFile(file);
   if (options.dryRun === true) return rehearse(file, ruleSet, sinceMs, options);
   const { config } = configFor(options);
-  const { version, existed } = await withDatabase(config, (client) =>
+  const made = await withDatabase(config, (client) =>
     putRuleSet(client, {
       ...{ ruleSet, author, reason },
       ...(sinceMs === undefined ? {} : { sinceMs }),
@@ -66,12 +62,12 @@ async function run(file: string, options: PutOptions): Promise<void> {
   ).catch((error: unknown) => {
     throw readError(error);
   });
-  const { stale, nameOf } = await withReader(options, async (pool) => ({
-    stale: await answerStaleRules(pool, {}, Infinity),
+  const { put, nameOf } = await withReader(options, async (pool) => ({
+    put: await putDocument(pool, made, Infinity),
     nameOf: await versionNames(pool),
   }));
-  const put = versionDocument(version);
-  const document = { ...put, existed, stale: withCommands(stale, nameOf) };
+  const { existed, stale } = put;
+  const document = { ...put, stale: withCommands(stale, nameOf) };
   printResult(options.json === true, document, () =>
     [
       `version ${String(put.version)}${existed ? ', which was in force already' : ''}: ${put.rule_set}`,
@@ -81,26 +77,20 @@ async function run(file: string, options: PutOptions): Promise<void> {
   );
 }
 
-/** Says what would be; without --since no final hour is concerned that is not stale already. */
+/** Says what would be. */
 async function rehearse(
   file: string,
   ruleSet: RuleSet,
   sinceMs: number | undefined,
   options: PutOptions,
 ): Promise<void> {
-  const hash = hashRuleSet(ruleSet);
-  const { stale, names } = await withReader(options, async (pool) => ({
-    stale: await (sinceMs === undefined
-      ? answerStaleRules(pool, {}, Infinity)
-      : answerSupposedRules(pool, { hash, sinceMs })),
+  const { would, names } = await withReader(options, async (pool) => ({
+    would: await answerRehearsal(pool, ruleSet, sinceMs, Infinity),
     names: await versionNames(pool),
   }));
+  const { rule_set: hash, since, stale } = would;
   const nameOf: NameOf = (one) => (one === hash ? file : names(one));
-  const since = sinceMs === undefined ? null : formatTime(sinceMs);
-  const document = {
-    ...{ rule_set: hash, since, dry_run: true },
-    stale: withCommands(stale, nameOf),
-  };
+  const document = { ...would, stale: withCommands(stale, nameOf) };
   printResult(options.json === true, document, () =>
     [
       `rule set ${hash}`,

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import type { Command } from 'commander';
+import { trialDocument } from '../../api/answers/rules-trial.js';
 import { CLICK_LIMITS } from '../../core/click/click.js';
 import { TruecountError } from '../../core/errors.js';
 import { TrialRun, type Trial } from '../../core/rules/trial.js';
@@ -7,7 +8,6 @@ import { readLines } from '../../ingest/formats/lines.js';
 import { rulesNamed } from '../named-rules.js';
 import { withCommonOptions, type CommonOptions } from '../options.js';
 import { print, say, styleFor, withExamples } from '../output.js';
-import { trialDocument } from '../trial-document.js';
 import { trialText } from '../trial-text.js';
 import { withReader } from '../with-reader.js';
 

@@ -132,7 +132,9 @@ test('the OpenAPI document is 3.1 and lists every route with its answers', async
     '/replays',
     '/replays/{id}',
     '/rules',
+    '/rules/diff',
     '/rules/stale',
+    '/rules/try',
     '/rules/{name}',
   ]);
   const { responses } = document.paths['/ads/popular_ads']?.get ?? { responses: {} };

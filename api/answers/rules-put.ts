@@ -1,0 +1,137 @@
+import Type, { type Static } from 'typebox';
+import { TruecountError } from '../../core/errors.js';
+import { LEDGER_WORDS_MAX, ledgerWords } from '../../core/ledger-words.js';
+import { formatTime, parseHour } from '../../core/range.js';
+import { hashRuleSet, type RuleSet } from '../../core/rules/rule-set.js';
+import { readError, type Reader } from '../../store/read/connection.js';
+import type { PutRules, RulesToPut } from '../../store/rule-versions.js';
+import { TimeSchema } from '../schemas.js';
+import { HashSchema, VersionDocument, versionDocument } from './rules.js';
+import { inlineRuleSet } from './rules-inline.js';
+import {
+  STALE_HOURS_MAX,
+  StaleRulesDocument,
+  answerStaleRules,
+  answerSupposedRules,
+} from './stale-rules.js';
+
+/**
+ * Puts a rule set in force, in a session that may write, as the runtime gives it to the API; throws
+ * as `putRuleSet`, and `dependency_unreachable`.
+ */
+export type PutRuleSet = (wanted: RulesToPut) => Promise<PutRules>;
+
+const words = (description: string, maxLength: number) =>
+  Type.String({ description, minLength: 1, maxLength });
+
+/** The body of `POST /rules`. */
+export const PutRulesBody = Type.Object(
+  {
+    rule_set: Type.Unknown({
+      description:
+        'the rule set, an object: docs/reference/rule-set.schema.json; tables with their rows',
+    }),
+    since: Type.Optional(
+      Type.String({
+        description: 'first event hour; left out: the first that nobody has begun to count',
+        examples: ['2026-11-18T00'],
+        ...{ minLength: 1, maxLength: 64 },
+      }),
+    ),
+    reason: words('why, for the ledger', LEDGER_WORDS_MAX.reason),
+    actor: words('who, for the ledger', LEDGER_WORDS_MAX.actor),
+    dry_run: Type.Optional(
+      Type.Boolean({ description: 'check it, say which hours would be stale, change nothing' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export const PutRulesDocument = Type.Object(
+  {
+    ...VersionDocument.properties,
+    existed: Type.Boolean({ description: 'it was the newest already: nothing changed' }),
+    stale: StaleRulesDocument,
+  },
+  { description: 'the version, and the final hours that are stale by it' },
+);
+
+export const RehearsedRulesDocument = Type.Object(
+  {
+    rule_set: HashSchema,
+    since: Type.Union([TimeSchema, Type.Null()], {
+      description: 'null: from the first hour on that nobody has begun to count',
+    }),
+    dry_run: Type.Literal(true),
+    stale: StaleRulesDocument,
+  },
+  { description: 'what would be; nothing is stored' },
+);
+
+/** What is to come into force, checked. */
+interface Wanted extends RulesToPut {
+  readonly rehearsal: boolean;
+}
+
+/**
+ * Reads what is wanted.
+ * @throws TruecountError `invalid_argument`, `invalid_range`, `invalid_rule_set`
+ */
+export function wantedRules(body: Static<typeof PutRulesBody>): Wanted {
+  return {
+    reason: ledgerWords('reason', body.reason),
+    author: ledgerWords('actor', body.actor),
+    ...(body.since === undefined ? {} : { sinceMs: parseHour('since', body.since) }),
+    ruleSet: inlineRuleSet(body.rule_set),
+    rehearsal: body.dry_run === true,
+  };
+}
+
+/**
+ * Puts a rule set in force and answers its version.
+ * @throws TruecountError those of `PutRuleSet` and of a read; `component_unavailable` without one
+ */
+export async function answerPut(
+  reader: Reader,
+  put: PutRuleSet | undefined,
+  { ruleSet, sinceMs, author, reason }: RulesToPut,
+): Promise<Static<typeof PutRulesDocument>> {
+  if (put === undefined) {
+    throw new TruecountError('component_unavailable', 'this service only reads Postgres', {
+      hint: 'npx truecount rules put FILE --reason TEXT',
+    });
+  }
+  const since = sinceMs === undefined ? {} : { sinceMs };
+  const made = await put({ ruleSet, author, reason, ...since }).catch((error: unknown) => {
+    throw readError(error);
+  });
+  return putDocument(reader, made, STALE_HOURS_MAX);
+}
+
+/** What was put as one document. Throws those of a read. */
+export async function putDocument(
+  reader: Reader,
+  { version, existed }: PutRules,
+  hoursMax: number,
+): Promise<Static<typeof PutRulesDocument>> {
+  const stale = await answerStaleRules(reader, {}, hoursMax);
+  return { ...versionDocument(version), existed, stale };
+}
+
+/**
+ * Answers what a rule set would make stale; without a beginning no final hour that is not stale
+ * already. Throws those of a read.
+ */
+export async function answerRehearsal(
+  reader: Reader,
+  ruleSet: RuleSet,
+  sinceMs: number | undefined,
+  hoursMax = STALE_HOURS_MAX,
+): Promise<Static<typeof RehearsedRulesDocument>> {
+  const hash = hashRuleSet(ruleSet);
+  const stale = await (sinceMs === undefined
+    ? answerStaleRules(reader, {}, hoursMax)
+    : answerSupposedRules(reader, { hash, sinceMs }, hoursMax));
+  const since = sinceMs === undefined ? null : formatTime(sinceMs);
+  return { rule_set: hash, since, dry_run: true, stale };
+}
