@@ -32,12 +32,15 @@ export interface RangeOptions extends CommonOptions {
 }
 
 /** Adds `--from`, `--to`, `--plan`, `--approve`, `--no-wait`, `--cancel` and the common options. */
-export function withRangeOptions(command: Command, required = true): Command {
+export function withRangeOptions(
+  command: Command,
+  { required = true, plan = 'show what would be done, and do nothing' } = {},
+): Command {
   const range = required ? 'requiredOption' : 'option';
   command[range]('--from <time>', 'first hour');
   command[range]('--to <time>', 'end of the range, not in it');
   command
-    .option('--plan', 'show what would be done, and do nothing')
+    .option('--plan', plan)
     .option('--approve <hash>', 'do it only if the plan still has this hash')
     .option('--wait', 'wait for the result and show the progress', true)
     .option('--no-wait', 'start it and return at once')

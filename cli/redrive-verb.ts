@@ -37,7 +37,7 @@ export function registerRedrive(quarantine: Command): void {
     .command('redrive')
     .summary('send quarantined records to the log again, mended or as they are')
     .description(
-      'Appends records to the topic that they came from. The decoder of the log looks at each before:\n' +
+      'Appends records to the topic that they came from. The decoder of the log looks at each before: ' +
         'what it would not take is not sent. Running it again counts nothing twice.',
     )
     .option('--reason <code>', `only this one of: ${REJECT_REASONS.join(', ')}`)

@@ -1,5 +1,6 @@
 import type { Static } from 'typebox';
 import type { StaleRulesDocument } from '../api/answers/stale-rules.js';
+import { versionFor, type RulesInForce } from '../core/rules/versions.js';
 import { columns, type Style } from './output.js';
 import { shortBytes, shortCount } from './progress-line.js';
 import { shellLine } from './temporal-command.js';
@@ -14,12 +15,24 @@ const RANGES_MAX = 20;
 export function replayCommand({ from, to, in_force: hash }: Range, nameOf: NameOf): string {
   return shellLine([
     ...['npx', 'truecount', 'replay', '--from', from, '--to', to],
-    ...['--rules', nameOf(hash), '--plan'],
+    ...['--rules', nameOf(hash, from), '--plan'],
   ]);
 }
 
-/** The number of the version that put a rule set in force, or its hash. */
-export type NameOf = (hash: string) => string;
+/**
+ * The number of the version by which a rule set is, or once was, in force for an hour; else its hash.
+ * @param hour as documents say it, `2026-11-21T10:00:00Z`
+ */
+export type NameOf = (hash: string, hour: string) => string;
+
+/** Names by versions, in any order: one that begins later than the hour is none of it. */
+export function namesOf(versions: readonly RulesInForce[]): NameOf {
+  return (hash, hour) => {
+    const own = versions.filter((one) => one.hash === hash);
+    const version = versionFor(own, Date.parse(hour))?.version;
+    return version === undefined ? hash : String(version);
+  };
+}
 
 /** Stale hours for people: their ranges, how much there is to read, and the commands to go on. */
 export function staleText(answer: Stale, nameOf: NameOf, style: Style): string {
@@ -30,7 +43,7 @@ export function staleText(answer: Stale, nameOf: NameOf, style: Style): string {
     ['FROM', 'TO', 'HOURS', 'COUNTED BY', 'IN FORCE', 'FILES', 'BYTES', 'CLICKS'],
     ...ranges.map((range) => [
       ...[range.from, range.to, String(range.hours)],
-      ...[shortName(range.counted_by, nameOf), shortName(range.in_force, nameOf)],
+      ...[range.counted_by, range.in_force].map((hash) => shortName(hash, range, nameOf)),
       ...[String(range.files), shortBytes(range.bytes), String(range.clicks)],
     ]),
   ]).split('\n');
@@ -48,7 +61,7 @@ export function sizeText({ stale, files, bytes, clicks }: Stale): string {
   return `${hours}: ${size}`;
 }
 
-function shortName(hash: string, nameOf: NameOf): string {
-  const name = nameOf(hash);
+function shortName(hash: string, { from }: Range, nameOf: NameOf): string {
+  const name = nameOf(hash, from);
   return name === hash ? hash.slice(0, 8) : `v${name}`;
 }

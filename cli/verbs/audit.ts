@@ -37,9 +37,9 @@ export function register(program: Command): void {
     .command('audit')
     .summary('check the invariants, against the log and the lake as well')
     .description(
-      'Checks, in one snapshot of Postgres, that counts, positions, cuts, generations, pointers and\n' +
-        'the ledger agree; counts the log again to compare every live cell; looks whether the lake\n' +
-        'holds what it must. With --recompute it counts final hours again from the lake, by SQL of\n' +
+      'Checks, in one snapshot of Postgres, that counts, positions, cuts, generations, pointers and ' +
+        'the ledger agree; counts the log again to compare every live cell; looks whether the lake ' +
+        'holds what it must. With --recompute it counts final hours again from the lake, by SQL of ' +
         'its own. Exit code 1 if an invariant is broken.',
     )
     .option('--from <time>', 'first hour (default: all hours)')

@@ -25,7 +25,7 @@ export function register(program: Command): void {
     .command('cut')
     .summary('end live counting of hours, at an exact line of the log')
     .description(
-      'Waits until the stream has reached the end that the log has now, then cuts each hour:\n' +
+      'Waits until the stream has reached the end that the log has now, then cuts each hour: ' +
         'what is below the cut is counted live, what comes later is late. A cut hour keeps its cut.',
     )
     .requiredOption('--from <time>', 'first hour')

@@ -26,8 +26,8 @@ export function register(program: Command): void {
     .command('explain')
     .summary('where the number of one ad and minute comes from')
     .description(
-      'Says what serves the number, up to where in the log it counts, from which files, and every\n' +
-        'publication that touched its hour. --verify computes it again from the files: exit code 1 if\n' +
+      'Says what serves the number, up to where in the log it counts, from which files, and every ' +
+        'publication that touched its hour. --verify computes it again from the files: exit code 1 if ' +
         'it comes out different, 5 if the archive has not come so far yet.',
     )
     .argument('<ad>', 'the ad_id')

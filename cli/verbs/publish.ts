@@ -18,8 +18,8 @@ export function register(program: Command): void {
       .command('publish')
       .summary('serve what was compared last, for a whole range at once')
       .description(
-        'Publishes, for each hour of a range, the generation that `reconcile` compared last: all hours\n' +
-          'in one step, as one publication number. Refused (exit code 4) where somebody published since\n' +
+        'Publishes, for each hour of a range, the generation that `reconcile` compared last: all hours ' +
+          'in one step, as one publication number. Refused (exit code 4) where somebody published since ' +
           'the comparison, and for held hours without --release.',
       ),
   )

@@ -34,7 +34,7 @@ export function register(program: Command): void {
     .command('quarantine')
     .summary('records that were no clicks')
     .description(
-      'Shows records that were no clicks: position, reason and raw bytes; and sends them to the log\n' +
+      'Shows records that were no clicks: position, reason and raw bytes; and sends them to the log ' +
         'again once they, or the decoder, are mended.',
     );
   registerList(quarantine);

@@ -34,7 +34,7 @@ export function register(program: Command): void {
       .command('recompute')
       .summary('count hours anew from the lake; nothing is published')
       .description(
-        'Counts each hour of a range anew from the files of the lake, into a generation. What serves\n' +
+        'Counts each hour of a range anew from the files of the lake, into a generation. What serves ' +
           'stays as it is; `reconcile` and `publish` come after it, `replay` does all of it.',
       ),
   )

@@ -33,7 +33,7 @@ export function register(program: Command): void {
       .command('reconcile')
       .summary('compare recomputed hours with what serves; nothing is published')
       .description(
-        'Compares the newest generation of each hour, cell by cell, with what serves it or with what\n' +
+        'Compares the newest generation of each hour, cell by cell, with what serves it or with what ' +
           'the stream counted, names the causes of differences, and decides what is to be done.',
       ),
   )

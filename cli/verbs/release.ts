@@ -15,7 +15,7 @@ export function register(program: Command): void {
       .command('release')
       .summary('let automation publish hours again that a rollback holds')
       .description(
-        'Ends the hold that a rollback has put on hours: settlements look at them again. What serves\n' +
+        'Ends the hold that a rollback has put on hours: settlements look at them again. What serves ' +
           'stays as it is, no count changes. Hours that are not held are left out.',
       ),
   )

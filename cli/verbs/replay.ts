@@ -58,9 +58,11 @@ export function register(program: Command): void {
           'lake, compares, and publishes all hours in one step. Hours that come out the same are ' +
           'confirmed. An hour that serves a generation with the same inputs (rule set and cut) stays ' +
           'unchanged: the lake is not read for it; `recompute` does read it. Ctrl-C leaves a replay ' +
-          'running; the same command follows it again.',
+          'running; the same command follows it again. --plan publishes nothing; together with --rules ' +
+          'it stores the rule set if it is a file, and counts the hours by it into generations that ' +
+          'nothing serves, to show what would change (--no-what-if: it does not).',
       ),
-    false,
+    { required: false, plan: 'show what would be done, and publish nothing' },
   )
     .option('--rules <version|hash|file>', 'count by this rule set (default: each hour by its own)')
     .option('--reason <text>', 'why, for the ledger')

@@ -18,8 +18,8 @@ export function register(program: Command): void {
       .command('rollback')
       .summary('serve an earlier revision again, for a whole range at once')
       .description(
-        'Publishes the generation of an earlier revision of each hour again, all hours in one step, as\n' +
-          'a new revision. It holds automatic publication off these hours until a person publishes or\n' +
+        'Publishes the generation of an earlier revision of each hour again, all hours in one step, as ' +
+          'a new revision. It holds automatic publication off these hours until a person publishes or ' +
           'releases them.',
       ),
   )

@@ -13,7 +13,7 @@ export function registerDiff(rules: Command): void {
     .command('diff')
     .summary('what is different between two rule sets')
     .description(
-      'Compares two rule sets dimension by dimension, filter by filter, and tables by their rows. What\n' +
+      'Compares two rule sets dimension by dimension, filter by filter, and tables by their rows. What ' +
         'is written otherwise but means the same is told from what changes a count.',
     )
     .argument('<before>', 'number of a version, hash or file')

@@ -29,8 +29,8 @@ export function registerPut(rules: Command): void {
     .command('put')
     .summary('put a rule set in force, as the next version')
     .description(
-      'Checks a rule set, stores it under the hash of its content, and puts it in force for the event\n' +
-        'hours from --since on, with an entry in the ledger. Hours that were begun keep their rule set:\n' +
+      'Checks a rule set, stores it under the hash of its content, and puts it in force for the event ' +
+        'hours from --since on, with an entry in the ledger. Hours that were begun keep their rule set: ' +
         'a replay counts them by the new one. Put again, the newest changes nothing.',
     )
     .argument('<file>', 'YAML or JSON; its tables may be CSV files beside it')
@@ -89,7 +89,7 @@ async function rehearse(
     names: await versionNames(pool),
   }));
   const { rule_set: hash, since, stale } = would;
-  const nameOf: NameOf = (one) => (one === hash ? file : names(one));
+  const nameOf: NameOf = (one, hour) => (one === hash ? file : names(one, hour));
   const document = { ...would, stale: withCommands(stale, nameOf) };
   printResult(options.json === true, document, () =>
     [

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { answerStaleRules } from '../../api/answers/stale-rules.js';
 import type { Reader } from '../../store/read/connection.js';
-import { listRuleVersions, type RuleVersion } from '../../store/rule-versions.js';
+import { listRuleVersions } from '../../store/rule-versions.js';
 import { withCommonOptions, type CommonOptions } from '../options.js';
 import { printResult, styleFor, withExamples } from '../output.js';
-import { replayCommand, staleText, type NameOf } from '../stale-text.js';
+import { namesOf, replayCommand, staleText, type NameOf } from '../stale-text.js';
 import { withReader } from '../with-reader.js';
 
 interface StaleOptions extends CommonOptions {
@@ -18,7 +18,7 @@ export function registerStale(rules: Command): void {
     .command('stale')
     .summary('final hours counted by another rule set than the one in force')
     .description(
-      'Names every final hour that is counted by another rule set than the one in force for it, and\n' +
+      'Names every final hour that is counted by another rule set than the one in force for it, and ' +
         'how much a replay would read. Nothing is wrong with such an hour: it says what it said.',
     )
     .option('--from <time>', 'first hour (default: all hours)')
@@ -45,12 +45,7 @@ async function run(options: StaleOptions): Promise<void> {
   );
 }
 
-/** Of a rule set the newest version that put it in force. */
+/** Names of rule sets by the versions that put them in force. */
 export async function versionNames(reader: Reader): Promise<NameOf> {
   return namesOf(await listRuleVersions(reader));
-}
-
-function namesOf(versions: readonly RuleVersion[]): NameOf {
-  const names = new Map(versions.map(({ hash, version }) => [hash, String(version)]));
-  return (hash) => names.get(hash) ?? hash;
 }

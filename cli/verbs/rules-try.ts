@@ -17,8 +17,8 @@ export function registerTry(rules: Command): void {
     .command('try')
     .summary('show step by step what a rule set does with clicks')
     .description(
-      'Reads clicks as NDJSON, as if they were one partition of the log, and shows of each its values,\n' +
-        'dimensions, filters and caps, and what becomes of it. Nothing is stored, and with a rule file no\n' +
+      'Reads clicks as NDJSON, as if they were one partition of the log, and shows of each its values, ' +
+        'dimensions, filters and caps, and what becomes of it. Nothing is stored, and with a rule file no ' +
         'stack is needed. With --json one JSON document a line.',
     )
     .argument('<rules>', 'file, number of a version or hash')

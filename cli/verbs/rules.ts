@@ -19,8 +19,8 @@ export function register(program: Command): void {
     .command('rules')
     .summary('rule sets: what a click counts as, and since when')
     .description(
-      'A rule set says what clicks are counted as, and which are not. Each version is in force for the\n' +
-        'event hours from its beginning on; an hour keeps what it was begun with, until a replay counts\n' +
+      'A rule set says what clicks are counted as, and which are not. Each version is in force for the ' +
+        'event hours from its beginning on; an hour keeps what it was begun with, until a replay counts ' +
         'it by a newer one. How to write one: docs/reference/rule-sets.md.',
     );
   registerList(rules);

@@ -30,6 +30,7 @@ export function listAt<T>(
   item: (place: string, value: unknown) => T,
   { min = 0, max = ENTRIES_MAX }: { min?: number; max?: number } = {},
 ): T[] {
+  if (value === undefined) throw invalid(place, 'is missing');
   if (!Array.isArray(value)) throw invalid(place, 'must be an array');
   if (value.length < min) throw invalid(place, `needs ${String(min)} or more`);
   if (value.length > max) {

@@ -10,7 +10,8 @@ const FIELD_CHARS_MAX = 128;
 /** A name of a value, dimension, table, column or reason. */
 export function nameAt(place: string, value: unknown): string {
   if (typeof value !== 'string' || !DIMENSION_NAME.test(value)) {
-    throw invalid(place, `must match ${DIMENSION_NAME.source}`);
+    const said = typeof value === 'string' ? `, not ${JSON.stringify(value.slice(0, 80))}` : '';
+    throw invalid(place, `must match ${DIMENSION_NAME.source}${said}`);
   }
   return value;
 }

@@ -52,7 +52,7 @@ function rewriterOf(mapping: Mapping): (raw: Buffer, from: Position) => Buffer |
     const time = found(mapping.timestamp);
     if (time === undefined) return missing('timestamp', mapping.timestamp);
     const eventMs = readTime(time);
-    if (eventMs === null) return unreadable(mapping.timestamp);
+    if (eventMs === null) return unreadable(mapping.timestamp, time);
     for (const [name, source] of Object.entries(mapping.fields ?? {})) {
       const text = found(source);
       if (text !== undefined) members.set(name, JSON.stringify(text));
@@ -85,7 +85,11 @@ function missing(field: string, source: object): Rejected {
   return { kind: 'rejected', reason: 'missing_field', detail: `the mapping finds none${where}` };
 }
 
-function unreadable({ column, format }: Mapping['timestamp']): Rejected {
-  const detail = `${JSON.stringify(column)} is no time of the form ${format}`;
+/** Of a long text its beginning. */
+const SHOWN_MAX = 40;
+
+function unreadable({ column, format }: Mapping['timestamp'], text: string): Rejected {
+  const shown = JSON.stringify(text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text);
+  const detail = `${JSON.stringify(column)} is ${shown}, which is no time of the form ${format}`;
   return { kind: 'rejected', reason: 'bad_timestamp', detail };
 }

@@ -5,7 +5,7 @@ import { parseRuleSet } from '../../core/rules/parse.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
 import { invalidAt } from './invalid.js';
 import { RuleText, type Path } from './rule-text.js';
-import { readTableFile, type TableFile } from './table-file.js';
+import { parseTableFile, type TableFile } from './table-file.js';
 
 /**
  * Reads a rule set from a YAML file, or a JSON file (`*.json`). A table may be given as
@@ -51,11 +51,28 @@ function inlineTables(body: unknown, path: string, source: RuleText): Map<string
       const line = source.lineOf(['tables', name]);
       throw invalidAt(path, line, `${place} must have a file and a key, and nothing else`);
     }
-    const read = readTableFile(join(dirname(path), file));
+    const read = tableFile(join(dirname(path), file), (why, cause) => {
+      const place = `tables[${JSON.stringify(name)}].file`;
+      return invalidAt(path, source.lineOf(['tables', name, 'file']), `${place} ${why}`, cause);
+    });
     files.set(name, read);
     tables[name] = { key, columns: read.columns, rows: read.rows };
   }
   return files;
+}
+
+function tableFile(
+  path: string,
+  unreadable: (why: string, cause: unknown) => TruecountError,
+): TableFile {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw unreadable(`names ${path}, which cannot be read: ${why}`, cause);
+  }
+  return parseTableFile(path, bytes);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

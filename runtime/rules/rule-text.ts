@@ -28,7 +28,7 @@ export class RuleText {
     const { document, lines } = this.document();
     const [fault] = [...document.errors, ...document.warnings];
     if (fault !== undefined) {
-      const what = `is not YAML: ${fault.message.split('\n', 1)[0] ?? ''}`;
+      const what = `is not YAML: ${(fault.message.split('\n', 1)[0] ?? '').replace(/ at line \d+, column (\d+):$/, ' (column $1)')}`;
       throw invalidAt(this.path, lines.linePos(fault.pos[0]).line, what, fault);
     }
     this.checkKeys(document, lines);

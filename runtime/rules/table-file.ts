@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { CsvError, parse, type Info } from 'csv-parse/sync';
 import { invalidAt } from './invalid.js';
 
@@ -12,12 +11,12 @@ export interface TableFile {
 }
 
 /**
- * Reads a table from CSV (RFC 4180; CR LF or LF, a byte order mark is dropped). The first line names
+ * Reads a table from the bytes of a CSV file (RFC 4180; CR LF or LF, a byte order mark is dropped). The first line names
  * the columns; the first column is the key, whatever it is called.
  * @throws TruecountError `invalid_rule_set` with file and line
  */
-export function readTableFile(path: string): TableFile {
-  const [head, ...rows] = records(path);
+export function parseTableFile(path: string, bytes: Uint8Array): TableFile {
+  const [head, ...rows] = records(path, bytes);
   if (head === undefined) throw invalidAt(path, 1, 'is empty: its first line names the columns');
   const width = head.record.length;
   for (const { record, info } of rows) {
@@ -38,13 +37,7 @@ interface CsvRecord {
   readonly info: Info;
 }
 
-function records(path: string): CsvRecord[] {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    throw invalidAt(path, undefined, `cannot be read: ${messageOf(cause)}`, cause);
-  }
+function records(path: string, bytes: Uint8Array): CsvRecord[] {
   try {
     // Bytes that are not UTF-8 would become U+FFFD, and match nothing.
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -1,4 +1,6 @@
+import type { Command } from 'commander';
 import { expect, it } from 'vitest';
+import { buildProgram } from '../../cli/program.js';
 import { VERBS } from '../../cli/verbs.js';
 import { truecount } from '../support/command-line.js';
 
@@ -9,6 +11,24 @@ it.each(VERBS.map(({ name }) => name))('%s --help ends with an example to paste'
   const examples = lines.slice(lines.findLastIndex((line) => /^Examples?:$/.test(line)) + 1);
   expect(examples.length).toBeGreaterThan(0);
   for (const line of examples) expect(line).toMatch(/^ {2}(\$ npx truecount \S|\s*[^$\s])/);
+});
+
+it('no description brings line ends of its own: help is wrapped once', async () => {
+  const ends: string[] = [];
+  const look = (command: Command): void => {
+    if (command.description().includes('\n')) ends.push(command.name());
+    command.commands.forEach(look);
+  };
+  for (const { name } of VERBS) look(await buildProgram([name]));
+  expect(ends).toEqual([]);
+});
+
+it('replay --help says what --plan with --rules stores', async () => {
+  const { stdout } = await truecount(['replay', '--help']);
+  expect(stdout).not.toContain('and do nothing');
+  expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(
+    /with --rules it stores the rule set .* generations/,
+  );
 });
 
 it('lists all verbs in --help', async () => {
@@ -28,14 +48,24 @@ it.each([[['nosuchverb']], [['config', '--nosuchoption']], [['config', '--set', 
 );
 
 it.each([
-  [['nosuchverb'], "unknown command 'nosuchverb'"],
-  [['config', '--nosuchoption'], "unknown option '--nosuchoption'"],
-  [['publish', '--to', '2025-11-21T08'], "required option '--from <time>' not specified"],
-])('tells wrong usage %j once, by the closed code, and in JSON with --json', async (args, said) => {
+  [['nosuchverb'], "unknown command 'nosuchverb'", 'truecount help'],
+  [['config', '--nosuchoption'], "unknown option '--nosuchoption'", 'truecount config --help'],
+  [
+    ['publish', '--to', '2025-11-21T08'],
+    "required option '--from <time>' not specified",
+    'truecount publish --help',
+  ],
+  [
+    ['rules', 'put'],
+    "required option '--reason <text>' not specified",
+    'truecount rules put --help',
+  ],
+  [['rules', 'nosuch'], "unknown command 'nosuch'", 'truecount rules --help'],
+])('tells wrong usage %j once, with the help of its own, and in JSON', async (args, said, help) => {
   const { code, stdout, stderr } = await truecount([...args, '--json']);
   expect(code).toBe(2);
   expect(JSON.parse(stdout)).toEqual({
-    error: { code: 'invalid_argument', message: said, hint: 'see: truecount help', context: {} },
+    error: { code: 'invalid_argument', message: said, hint: `see: ${help}`, context: {} },
   });
   expect(stderr.split(said)).toHaveLength(2);
   expect(stderr).toContain('error (invalid_argument): ');

@@ -61,6 +61,24 @@ describe('by a mapping', () => {
     expect(result.adId).toBe('ad-1');
   });
 
+  test('the record of the how-to is quarantined as it says, and mended by the example', () => {
+    const page = readFileSync(packageFile('docs', 'how-to', 'quarantine.md'), 'utf8');
+    const written = /^echo '(.*)' \| npx truecount ingest -$/m.exec(page)![1]!;
+    const record = written.replace("'$(date +%s)'", String(Math.floor(NOW_MS / 1_000)));
+    expect(mend(record)).toMatchObject({ kind: 'rejected', reason: 'missing_field' });
+    const text = readFileSync(packageFile('examples', 'redrive.mapping.yaml'), 'utf8');
+    expect(mend(record, text)).toMatchObject({ kind: 'click', adId: 'ad-1' });
+  });
+
+  test('a time that is none is shown, of a long one the beginning', () => {
+    const detail = (timestamp: string): unknown => mend({ ...CLICK, timestamp }, BY_POSITION);
+    expect(detail('soon')).toMatchObject({
+      detail: '"timestamp" is "soon", which is no time of the form rfc3339',
+    });
+    const long = `"timestamp" is "${'x'.repeat(40)}…", which is no time of the form rfc3339`;
+    expect(detail('x'.repeat(1_000))).toMatchObject({ detail: long });
+  });
+
   test('position keeps an id that is one, and gives one by position else', () => {
     expect(mended(CLICK, BY_POSITION)).toMatchObject({ event_id: 'e1' });
     const given = { event_id: 'redriven:clicks/3/1234' };

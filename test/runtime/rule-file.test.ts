@@ -84,6 +84,12 @@ describe('a rule file', () => {
     expect(error.message).toContain(what);
   });
 
+  it('that is no YAML is refused in one line that ends', () => {
+    const { message } = refusal(file('flow.yaml', YAML.replace('{UK: GB}', '{UK: GB')));
+    expect(message).toMatch(/flow\.yaml, line \d+: is not YAML: .*[a-z}\]")]$/);
+    expect(message).not.toContain('at line');
+  });
+
   it('that is not there is not found', () => {
     expect(refusal(join(folder, 'none.yaml')).code).toBe('not_found');
   });
@@ -129,7 +135,12 @@ describe('a table in a file', () => {
     ['block.csv', 'ip,kind\n10.0.0.0/8,a\n10.0.0.1/8,b\n', 3, 'tables["t"].rows[1][0] must be'],
     ['twice.csv', 'ip,kind\n\n10.0.0.1,a\n10.0.0.1,b\n', 4, 'repeats the key "10.0.0.1"'],
     ['width.csv', 'ip,kind\n10.0.0.1,a,b\n', 2, 'has 3 columns instead of 2'],
-    ['names.csv', 'ip,Kind\n10.0.0.1,a\n', 1, 'tables["t"].columns[0] must match'],
+    [
+      'names.csv',
+      'ip,Kind\n10.0.0.1,a\n',
+      1,
+      'tables["t"].columns[0] must match ^[a-z][a-z0-9_]{0,31}$, not "Kind"',
+    ],
     ['quote.csv', 'ip,kind\n10.0.0.1,"a\n', 2, 'is no CSV'],
     ['empty.csv', '', 1, 'is empty'],
     ['latin.csv', Buffer.from('ip,kind\n10.0.0.1,\xe4\n', 'latin1'), undefined, 'is not UTF-8'],
@@ -143,7 +154,11 @@ describe('a table in a file', () => {
 
   it('is refused where it is not there, and with rows beside the file', () => {
     const gone = refusal(file('gone.yaml', rules('{file: gone.csv, key: ip}')));
-    expect(gone.message).toContain('gone.csv: cannot be read');
+    const place = 'gone.yaml, line 3: tables["t"].file names ';
+    expect(gone.message).toContain(
+      `${place}${join(folder, 'gone.csv')}, which cannot be read: ENOENT`,
+    );
+    expect(gone.context).toMatchObject({ file: join(folder, 'gone.yaml'), line: 3 });
     const both = refusal(file('both.yaml', rules('{file: t.csv, key: ip, rows: []}')));
     expect(both.message).toContain('both.yaml, line 3: tables["t"] must have a file and a key');
     const kind = refusal(file('kind.yaml', rules('{file: t.csv, key: cidr}')));
