@@ -6,6 +6,7 @@ import { openTestLake } from '../support/lake-files.js';
 import type { TestLake } from '../support/lake-files.js';
 import { auditEngine } from './support/audit-engine.js';
 import { batchEngine, MANY_TASKS, ONE_TASK } from './support/batch-engine.js';
+import { batchStatements } from './support/batch-statements.js';
 import type { Case } from './support/case.js';
 import { CASES } from './support/cases.js';
 import { coreEngine } from './support/engine.js';
@@ -13,21 +14,26 @@ import type { Answer, Engine, Question } from './support/engine.js';
 import { expectLiterals, expectSame } from './support/expectations.js';
 import { HOUR, makeLog } from './support/log.js';
 import { cutAbove, hostileQuestion } from './support/questions.js';
-import { FILE_RUNS, RUNS, RUNS_TIMEOUT_MS } from './support/runs.js';
+import { FILE_RUNS, RUNS, RUNS_TIMEOUT_MS, STATEMENT_RUNS } from './support/runs.js';
 import { streamEngine, takenOverEngine } from './support/stream-engine.js';
 
 /** One meaning: every engine gives the same cells and the same books to the same question. */
 let lake: TestLake;
 let engines: readonly Engine[];
+let statements: Awaited<ReturnType<typeof batchStatements>>;
 const STREAMS: readonly Engine[] = [streamEngine, takenOverEngine];
 
 beforeAll(async () => {
   lake = await openTestLake();
+  statements = await batchStatements(lake);
   const batches = [batchEngine(lake, ONE_TASK), batchEngine(lake, MANY_TASKS)];
   engines = [coreEngine, ...STREAMS, ...batches, auditEngine(lake)];
 });
 
-afterAll(() => lake.close());
+afterAll(async () => {
+  statements.close();
+  await lake.close();
+});
 
 function questionOf(of: Case): Question {
   const log = makeLog(of.log);
@@ -86,6 +92,23 @@ describe('on random logs and rule sets', () => {
         { numRuns: RUNS },
       );
       seen.expectMany(RUNS);
+    },
+    RUNS_TIMEOUT_MS,
+  );
+
+  test(
+    'the statements of batch agree with core',
+    async () => {
+      const seen = new Seen();
+      const { engine } = statements;
+      await fc.assert(
+        fc.asyncProperty(hostileQuestion({ acrossPartitions: true }), async (question) => {
+          const wanted = await seen.answer(question);
+          expectSame(await engine.count(question), wanted, engine.name);
+        }),
+        { numRuns: STATEMENT_RUNS },
+      );
+      seen.expectMany(STATEMENT_RUNS);
     },
     RUNS_TIMEOUT_MS,
   );
