@@ -1,0 +1,180 @@
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { pipeline } from 'node:stream';
+import { constants, createGunzip, gunzipSync } from 'node:zlib';
+
+/** The content of an open file; it stays readable when the file is renamed or deleted. */
+export interface Content {
+  readonly fileId: string;
+  readonly gz: boolean;
+  /** Of a gz file: whether its end was reached, and whether it is one. */
+  readonly ended: 'no' | 'whole' | 'cut_short';
+  /** Up to `length` bytes from an offset; fewer at the end as it is now. */
+  read(offset: number, length: number): Promise<Buffer>;
+  /** What the system says of the file now. */
+  stats(): Promise<FileStats>;
+  close(): Promise<void>;
+}
+
+export interface FileStats {
+  readonly fileId: string;
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly isFile: boolean;
+}
+
+interface BigStats {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+  isFile(): boolean;
+}
+
+/** Inodes of some file systems are beyond the integers of a double: they stay text. */
+export function fileStats(stats: BigStats): FileStats {
+  return {
+    fileId: `${String(stats.dev)}:${String(stats.ino)}`,
+    size: Number(stats.size),
+    mtimeMs: Number(stats.mtimeNs) / 1e6,
+    isFile: stats.isFile(),
+  };
+}
+
+/** Opens a file, decompressing if it is gz. */
+export async function openContent(path: string, gz: boolean): Promise<Content> {
+  const handle = await open(path, 'r');
+  const stats = async (): Promise<FileStats> => fileStats(await handle.stat({ bigint: true }));
+  const { fileId } = await stats();
+  return gz ? new GzContent(handle, fileId, stats) : new PlainContent(handle, fileId, stats);
+}
+
+class PlainContent implements Content {
+  readonly gz = false;
+  readonly ended = 'no';
+
+  constructor(
+    private readonly handle: FileHandle,
+    readonly fileId: string,
+    readonly stats: () => Promise<FileStats>,
+  ) {}
+
+  async read(offset: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(length);
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await this.handle.read(
+        buffer,
+        filled,
+        length - filled,
+        offset + filled,
+      );
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return buffer.subarray(0, filled);
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+}
+
+/** zlib's word for an input that ends within a member: the file is still being written. */
+const CUT_SHORT = 'Z_BUF_ERROR';
+
+/**
+ * Decompresses forward and keeps what lies behind the last offset asked for; going back further
+ * begins anew. An end is an end for good: a file that has grown is to be opened again.
+ */
+class GzContent implements Content {
+  readonly gz = true;
+  ended: Content['ended'] = 'no';
+  private chunks: AsyncIterator<Buffer> | undefined;
+  private kept: Buffer = Buffer.alloc(0);
+  private keptOffset = 0;
+  private stop = (): void => undefined;
+
+  constructor(
+    private readonly handle: FileHandle,
+    readonly fileId: string,
+    readonly stats: () => Promise<FileStats>,
+  ) {}
+
+  /** @throws what zlib says of damaged bytes. */
+  async read(offset: number, length: number): Promise<Buffer> {
+    if (this.chunks === undefined || offset < this.keptOffset) this.rewind();
+    const parts = [this.kept];
+    let end = this.keptOffset + this.kept.length;
+    for (let chunk; end < offset + length && (chunk = await this.next()); ) {
+      // What lies before the offset is passed over, chunk by chunk.
+      if (end <= offset) parts.length = 0;
+      parts.push(chunk);
+      end += chunk.length;
+    }
+    const bytes = Buffer.concat(parts);
+    const start = end - bytes.length;
+    this.kept = bytes.subarray(Math.max(0, offset - start));
+    this.keptOffset = Math.min(offset, end);
+    return this.kept.subarray(0, length);
+  }
+
+  async close(): Promise<void> {
+    this.stop();
+    await this.handle.close();
+  }
+
+  private rewind(): void {
+    this.stop();
+    const gunzip = createGunzip();
+    const source = this.handle.createReadStream({ start: 0, autoClose: false });
+    // An error reaches whoever iterates over `gunzip`.
+    pipeline(source, gunzip, () => undefined);
+    this.stop = () => {
+      source.destroy();
+      gunzip.destroy();
+    };
+    this.chunks = gunzip[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    this.kept = Buffer.alloc(0);
+    this.keptOffset = 0;
+    this.ended = 'no';
+  }
+
+  private async next(): Promise<Buffer | undefined> {
+    if (this.ended !== 'no') return undefined;
+    try {
+      const { done, value } = await this.chunks!.next();
+      if (done !== true) return value;
+      this.ended = 'whole';
+    } catch (error) {
+      if ((error as { code?: string }).code !== CUT_SHORT) throw error;
+      this.ended = 'cut_short';
+    }
+    return undefined;
+  }
+}
+
+/** Signatures at the beginning of compressed files that are not read. */
+const OTHERS: readonly (readonly [name: string, magic: Buffer])[] = [
+  ['zstd', Buffer.from('28b52ffd', 'hex')],
+  ['xz', Buffer.from('fd377a585a00', 'hex')],
+  ['bzip2', Buffer.from('BZh')],
+  ['zip', Buffer.from('PK\u0003\u0004', 'latin1')],
+];
+const GZ = Buffer.from('1f8b', 'hex');
+
+/** What the first bytes of a file say it is: `plain`, `gz`, or a compression that is not read. */
+export function kindOfBytes(bytes: Buffer): string {
+  const begins = (magic: Buffer): boolean => bytes.subarray(0, magic.length).equals(magic);
+  if (begins(GZ)) return 'gz';
+  return OTHERS.find(([, magic]) => begins(magic))?.[0] ?? 'plain';
+}
+
+/** What the first bytes of a gz file decompress to, as far as they go; empty if they are damaged. */
+export function gunzipHead(bytes: Buffer): Buffer {
+  try {
+    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
