@@ -1,6 +1,5 @@
 import { closeSync, createReadStream, openSync, readFileSync, readSync } from 'node:fs';
-import { readCsv } from '../../ingest/formats/csv.js';
-import { readNdjson } from '../../ingest/formats/ndjson.js';
+import { readCsv, readNdjson } from '../../ingest/formats/read-items.js';
 import type { SourceItem } from '../../ingest/formats/source-item.js';
 import { generateClicks, type GeneratedRecord } from '../../ingest/generator/generate.js';
 import { parseMapping } from '../../ingest/mapping/mapping.js';

@@ -1,114 +1,131 @@
-import { Readable, pipeline } from 'node:stream';
-import { parse } from 'csv-parse';
-import type { CsvError, Info } from 'csv-parse';
 import { TruecountError } from '../../core/errors.js';
 import { bindMapping } from '../mapping/bind.js';
 import type { RowMapper } from '../mapping/bind.js';
 import type { Mapping } from '../mapping/mapping.js';
+import { OpenCsvRow } from './csv-open-row.js';
+import { csvCellColumn, splitCsvRow } from './csv-row.js';
+import { trimLine } from './lines.js';
 import { PositionIds } from './position-id.js';
-import { RECORD_BYTES_MAX } from './source-item.js';
+import type { ReaderOptions, ReaderState, RecordReader } from './record-reader.js';
+import { RECORD_BYTES_MAX, TOO_LONG, clickItem, rejection } from './source-item.js';
 import type { SourceItem } from './source-item.js';
 
-interface Row {
-  readonly record: string[];
-  readonly info: Info;
-}
-
-/** After these the parser no longer knows where a row ends: the rest of the file is unreadable. */
-const FATAL = ['CSV_QUOTE_NOT_CLOSED', 'CSV_MAX_RECORD_SIZE'];
-
 /**
- * CSV (RFC 4180; CR LF or LF, a byte order mark is dropped) as clicks, through a mapping. A row that
- * the mapping cannot turn into a click is rejected here, with its line: unlike a line of NDJSON it
- * is no record that the log could keep.
- * @throws TruecountError `invalid_mapping` if header and mapping do not fit, `invalid_argument` if
- * the file stops being CSV (a quote that is never closed).
+ * CSV (RFC 4180; CR LF or LF, a byte order mark is dropped) as clicks, through a mapping. A row
+ * that the mapping cannot turn into a click is rejected here, with its line: unlike a line of NDJSON
+ * it is no record that the log could keep. Rows that are no CSV have no part in ids by position.
  */
-export async function* readCsv(
-  source: AsyncIterable<Buffer>,
-  mapping?: Mapping,
-): AsyncGenerator<SourceItem> {
-  const skipped: SourceItem[] = [];
-  let header = mapping?.csv?.columns;
-  let read = header === undefined ? undefined : rowReader(header, mapping);
-  for await (const { record, info } of rows(source, mapping, skipped)) {
-    yield* skipped.splice(0);
-    if (read !== undefined) yield read(record, info.lines);
-    else read = rowReader((header = record), mapping);
+export class CsvReader implements RecordReader {
+  private readonly mapping: Mapping | undefined;
+  private readonly source: string | undefined;
+  private readonly delimiter: string;
+  private readonly multiline: boolean;
+  private line: number;
+  private header: readonly string[] | undefined;
+  private map: RowMapper | undefined;
+  private ids: PositionIds | undefined;
+  private open: OpenCsvRow | undefined;
+
+  /** @throws TruecountError `invalid_mapping` if columns that are known already do not fit. */
+  constructor({ format, mapping, source, state, multiline }: ReaderOptions) {
+    this.mapping = mapping;
+    this.source = source;
+    this.delimiter = mapping?.csv?.delimiter ?? (format === 'tsv' ? '\t' : ',');
+    this.multiline = multiline ?? false;
+    this.line = state?.line ?? 0;
+    const header = state?.header ?? mapping?.csv?.columns;
+    if (header !== undefined) this.bind(header, state);
   }
-  yield* skipped;
-  // An empty file does not fit any mapping.
-  if (header === undefined) bindMapping(mapping, []);
-}
 
-function rowReader(
-  header: readonly string[],
-  mapping: Mapping | undefined,
-): (row: readonly string[], line: number) => SourceItem {
-  const mapper = bindMapping(mapping, header);
-  const byPosition = mapping !== undefined && 'position' in mapping.event_id;
-  const ids = byPosition ? new PositionIds(header) : undefined;
-  return (row, line) => toItem(row, ids?.next(row) ?? '', line, header.length, mapper);
-}
-
-function toItem(
-  row: readonly string[],
-  position: string,
-  line: number,
-  width: number,
-  mapper: RowMapper,
-): SourceItem {
-  if (row.length !== width) {
-    return { kind: 'rejected', line, reason: `${row.length} columns instead of ${width}` };
+  read(raw: Buffer | null): SourceItem | null {
+    this.line += 1;
+    if (this.open !== undefined) return this.goOn(this.open, raw);
+    const bytes = raw === null ? null : trimLine(raw, this.line === 1);
+    if (bytes?.length === 0) return null;
+    if (bytes === null || bytes.length > RECORD_BYTES_MAX) {
+      if (this.header === undefined) throw badHeader(TOO_LONG);
+      this.ids?.next([]);
+      return rejection(this.line, undefined, TOO_LONG);
+    }
+    const text = bytes.toString();
+    const row = splitCsvRow(text, this.delimiter);
+    if (row.kind === 'row') return this.take(row.cells, text);
+    if (row.kind === 'open' && this.multiline) {
+      this.open = new OpenCsvRow(text, raw!, this.line, row.column);
+      return null;
+    }
+    const reason = row.kind === 'open' ? 'a quote that its line does not close' : row.reason;
+    return this.refuse(row.column, reason);
   }
-  const mapped = mapper(row, position);
-  if (mapped.kind === 'rejected') return { kind: 'rejected', line, reason: mapped.reason };
-  const bytes = Buffer.from(mapped.json);
-  if (bytes.length > RECORD_BYTES_MAX) {
-    return { kind: 'rejected', line, reason: `longer than ${RECORD_BYTES_MAX} bytes as JSON` };
+
+  state(): ReaderState {
+    return {
+      line: this.line,
+      ...(this.ids?.state() ?? { row: 0, chain: '' }),
+      ...(this.header === undefined ? {} : { header: this.header }),
+    };
   }
-  return { kind: 'record', bytes, key: Buffer.from(mapped.adId), line };
+
+  isBetweenRecords(): boolean {
+    return this.open === undefined;
+  }
+
+  end(): void {
+    if (this.open !== undefined) throw this.open.neverClosed();
+    // An empty file does not fit any mapping.
+    if (this.header === undefined) bindMapping(this.mapping, []);
+  }
+
+  private goOn(open: OpenCsvRow, raw: Buffer | null): SourceItem | null {
+    const text = open.add(raw);
+    if (text === undefined) return null;
+    this.open = undefined;
+    const row = splitCsvRow(text, this.delimiter);
+    if (row.kind === 'row') return this.take(row.cells);
+    // Where a row of several lines went wrong is no character of its last line.
+    return this.refuse(undefined, row.kind === 'open' ? 'quotes that do not pair' : row.reason);
+  }
+
+  /** `text` is that of the row if it is one line. */
+  private take(row: readonly string[], text?: string): SourceItem | null {
+    const { map, header } = this;
+    if (map === undefined || header === undefined) {
+      this.bind(row);
+      return null;
+    }
+    const position = this.ids?.next(row) ?? '';
+    const columnOf = (cell: number): number | undefined =>
+      text === undefined ? undefined : csvCellColumn(text, this.delimiter, cell);
+    if (row.length !== header.length) {
+      const column = columnOf(Math.min(row.length, header.length));
+      return rejection(this.line, column, `${row.length} columns instead of ${header.length}`);
+    }
+    const mapped = map(row, position);
+    if (mapped.kind === 'click') return clickItem(this.line, mapped.json, mapped.adId);
+    const column = mapped.cell === undefined ? undefined : columnOf(mapped.cell);
+    return rejection(this.line, column, mapped.reason);
+  }
+
+  private refuse(column: number | undefined, reason: string): SourceItem {
+    if (this.header === undefined) throw badHeader(reason, column);
+    return rejection(this.line, column, reason);
+  }
+
+  private bind(header: readonly string[], state?: ReaderState): void {
+    this.header = header;
+    this.map = bindMapping(this.mapping, header);
+    const byPosition = this.mapping !== undefined && 'position' in this.mapping.event_id;
+    if (byPosition) this.ids = new PositionIds(header, this.source, state);
+  }
 }
 
-function rows(
-  source: AsyncIterable<Buffer>,
-  mapping: Mapping | undefined,
-  skipped: SourceItem[],
-): AsyncIterable<Row> {
-  let lastLine = -1;
-  const parser = parse({
-    bom: true,
-    delimiter: mapping?.csv?.delimiter ?? ',',
-    info: true,
-    max_record_size: RECORD_BYTES_MAX,
-    relax_column_count: true,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-    on_skip: (error) => {
-      if (error === undefined) return undefined;
-      if (FATAL.includes(error.code)) throw unreadable(error);
-      const line = Number(error['lines']);
-      // One row may have several faults; the first says enough.
-      if (line !== lastLine) skipped.push({ kind: 'rejected', line, reason: error.message });
-      lastLine = line;
-      return undefined;
-    },
-  });
-  pipeline(Readable.from(source, { objectMode: false }), parser, () => {
-    // Errors reach the reader of the parser, which the pipeline destroys with them.
-  });
-  return parser as AsyncIterable<Row>;
-}
-
-function unreadable(cause: CsvError): TruecountError {
-  const row = Number(cause['records']);
+function badHeader(reason: string, column?: number): TruecountError {
+  const where = column === undefined ? '' : `, at character ${column}`;
   return new TruecountError(
     'invalid_argument',
-    `the CSV cannot be read beyond row ${row}, the header included: ${cause.message}`,
+    `the line of column names is no CSV${where}: ${reason}`,
     {
-      hint: 'a quote is opened there and never closed: correct the file and ingest it again',
-      context: { row },
-      cause,
+      hint: 'correct it; or name the columns in the mapping, under csv.columns, if there is none',
     },
   );
 }

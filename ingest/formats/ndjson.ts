@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { parseClick } from '../../core/click/parse.js';
-import { readLines } from './lines.js';
-import { RECORD_BYTES_MAX } from './source-item.js';
+import { trimLine } from './lines.js';
+import type { ReaderState, RecordReader } from './record-reader.js';
+import { RECORD_BYTES_MAX, TOO_LONG, rejection } from './source-item.js';
 import type { SourceItem } from './source-item.js';
 
 /**
@@ -10,14 +11,33 @@ import type { SourceItem } from './source-item.js';
  * second judge at the door could only disagree with it, and would keep nothing. Empty lines are
  * no records. Rejected here is only what the broker would refuse: a line over RECORD_BYTES_MAX.
  */
-export async function* readNdjson(source: AsyncIterable<Buffer>): AsyncGenerator<SourceItem> {
-  for await (const { line, bytes } of readLines(source, RECORD_BYTES_MAX)) {
-    if (bytes === null) {
-      const reason = `longer than ${RECORD_BYTES_MAX} bytes, which a broker refuses`;
-      yield { kind: 'rejected', line, reason };
-    } else if (bytes.length > 0) {
-      yield { kind: 'record', bytes, key: recordKey(bytes), line };
+export class NdjsonReader implements RecordReader {
+  private line: number;
+
+  constructor(state?: ReaderState) {
+    this.line = state?.line ?? 0;
+  }
+
+  read(raw: Buffer | null): SourceItem | null {
+    this.line += 1;
+    const bytes = raw === null ? null : trimLine(raw, this.line === 1);
+    if (bytes?.length === 0) return null;
+    if (bytes === null || bytes.length > RECORD_BYTES_MAX) {
+      return rejection(this.line, undefined, TOO_LONG);
     }
+    return { kind: 'record', bytes, key: recordKey(bytes), line: this.line };
+  }
+
+  state(): ReaderState {
+    return { line: this.line, row: 0, chain: '' };
+  }
+
+  isBetweenRecords(): boolean {
+    return true;
+  }
+
+  end(): void {
+    // Any end will do.
   }
 }
 

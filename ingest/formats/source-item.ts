@@ -18,7 +18,26 @@ export interface SourceRecord {
 export interface SourceRejection {
   readonly kind: 'rejected';
   readonly line: number;
+  /** The character of the line, from 1, at which it went wrong, where there is one. */
+  readonly column?: number;
   readonly reason: string;
 }
 
 export type SourceItem = SourceRecord | SourceRejection;
+
+/** A rejection; `column` may be unknown. */
+export function rejection(line: number, column: number | undefined, reason: string): SourceItem {
+  return { kind: 'rejected', line, ...(column === undefined ? {} : { column }), reason };
+}
+
+/** What a line over RECORD_BYTES_MAX is rejected with. */
+export const TOO_LONG = `longer than ${RECORD_BYTES_MAX} bytes, which a broker refuses`;
+
+/** The JSON of a click as a record, or its rejection. */
+export function clickItem(line: number, json: string, adId: string): SourceItem {
+  const bytes = Buffer.from(json);
+  if (bytes.length > RECORD_BYTES_MAX) {
+    return rejection(line, undefined, `longer than ${RECORD_BYTES_MAX} bytes as JSON`);
+  }
+  return { kind: 'record', bytes, key: Buffer.from(adId), line };
+}

@@ -1,22 +1,29 @@
 import { TruecountError } from '../../core/errors.js';
-import type { Mapping } from './mapping.js';
+import type { Column, Mapping } from './mapping.js';
+import { percentDecoded } from './percent.js';
 import { timestampReader } from './timestamp.js';
 import type { TimestampReader } from './timestamp.js';
 
 export type MappedRow =
   | { readonly kind: 'click'; readonly json: string; readonly adId: string }
-  | { readonly kind: 'rejected'; readonly reason: string };
+  /** `cell` is the index of the cell at fault, where it is one cell. */
+  | { readonly kind: 'rejected'; readonly reason: string; readonly cell?: number };
 
 /** Turns a row into the JSON of a click; `position` is its id by position in the source. */
 export type RowMapper = (row: readonly string[], position: string) => MappedRow;
 
-type Cell = (row: readonly string[]) => string;
+interface Cell {
+  readonly text: (row: readonly string[]) => string;
+  /** Index of the cell that it reads; undefined for a constant. */
+  readonly index: number | undefined;
+}
 
 interface Plan {
   readonly eventId: Cell | 'position';
   readonly adId: Cell;
   readonly timestamp: Cell;
   readonly readTimestamp: TimestampReader;
+  readonly timeFormat: string;
   readonly fields: readonly (readonly [jsonName: string, cell: Cell])[];
 }
 
@@ -30,35 +37,48 @@ interface Plan {
 export function bindMapping(mapping: Mapping | undefined, header: readonly string[]): RowMapper {
   const plan = mapping === undefined ? planByName(header) : planOf(mapping, header);
   return (row, position) => {
-    const eventId = plan.eventId === 'position' ? position : plan.eventId(row);
-    if (eventId === '') return rejected('the event id is empty');
-    const adId = plan.adId(row);
-    if (adId === '') return rejected('the ad id is empty');
-    const time = plan.timestamp(row);
+    const { eventId: idCell } = plan;
+    const eventId = idCell === 'position' ? position : idCell.text(row);
+    if (eventId === '') return rejected('the event id is empty', idCell);
+    const adId = plan.adId.text(row);
+    if (adId === '') return rejected('the ad id is empty', plan.adId);
+    const time = plan.timestamp.text(row);
     const eventMs = plan.readTimestamp(time);
-    if (eventMs === null) return rejected(`the time is unreadable: ${shortened(time)}`);
+    if (eventMs === null) {
+      const reason = `the time is unreadable: ${shortened(time)} (expected ${plan.timeFormat})`;
+      return rejected(reason, plan.timestamp);
+    }
     const ids = `"event_id":${JSON.stringify(eventId)},"ad_id":${JSON.stringify(adId)}`;
     let json = `{${ids},"timestamp":${eventMs}`;
     for (const [name, cell] of plan.fields) {
-      const text = cell(row);
+      const text = cell.text(row);
       if (text !== '') json += `,${name}:${JSON.stringify(text)}`;
     }
     // What a decoder puts for bytes that are not UTF-8: two different ids could be one by now.
-    if (json.includes('\ufffd')) return rejected('a value is not valid UTF-8 (or holds U+FFFD)');
+    if (json.includes('\ufffd')) return notUtf8(plan, row);
     return { kind: 'click', json: `${json}}`, adId };
   };
 }
 
+function notUtf8(plan: Plan, row: readonly string[]): MappedRow {
+  const cells = [plan.eventId, plan.adId, ...plan.fields.map(([, cell]) => cell)];
+  const at = cells.find((cell) => cell !== 'position' && cell.text(row).includes('\ufffd'));
+  return rejected('a value is not valid UTF-8 (or holds U+FFFD)', at);
+}
+
 function planOf(mapping: Mapping, header: readonly string[]): Plan {
-  const cell = (source: { column: string } | { value: string }): Cell => {
-    if ('value' in source) return () => source.value;
-    return columnCell(header, source.column);
+  const cell = (source: Column | { value: string }): Cell => {
+    if ('value' in source) return { text: () => source.value, index: undefined };
+    const plain = columnCell(header, source.column);
+    if (source.decode === undefined) return plain;
+    return { text: (row) => percentDecoded(plain.text(row)), index: plain.index };
   };
   return {
     eventId: 'position' in mapping.event_id ? 'position' : cell(mapping.event_id),
     adId: cell(mapping.ad_id),
     timestamp: cell(mapping.timestamp),
     readTimestamp: timestampReader(mapping.timestamp.format),
+    timeFormat: mapping.timestamp.format,
     fields: Object.entries(mapping.fields ?? {}).map(([name, source]) => [
       JSON.stringify(name),
       cell(source),
@@ -75,6 +95,7 @@ function planByName(header: readonly string[]): Plan {
     adId: columnCell(header, 'ad_id'),
     timestamp: columnCell(header, 'timestamp'),
     readTimestamp: (text) => epochMs(text) ?? rfc3339(text),
+    timeFormat: 'epoch_ms or rfc3339',
     fields: header
       .filter((name) => !own.includes(name))
       .map((name) => [JSON.stringify(name), columnCell(header, name)]),
@@ -83,7 +104,9 @@ function planByName(header: readonly string[]): Plan {
 
 function columnCell(header: readonly string[], name: string): Cell {
   const index = header.indexOf(name);
-  if (index >= 0 && header.lastIndexOf(name) === index) return (row) => row[index] ?? '';
+  if (index >= 0 && header.lastIndexOf(name) === index) {
+    return { text: (row) => row[index] ?? '', index };
+  }
   const what = index < 0 ? `there is no column "${name}"` : `column "${name}" occurs twice`;
   throw new TruecountError('invalid_mapping', `${what}; the columns are: ${header.join(', ')}`, {
     hint: 'name the columns in a mapping file (--mapping FILE), as in examples/*.mapping.yaml',
@@ -91,8 +114,9 @@ function columnCell(header: readonly string[], name: string): Cell {
   });
 }
 
-function rejected(reason: string): MappedRow {
-  return { kind: 'rejected', reason };
+function rejected(reason: string, at: Cell | 'position' | undefined): MappedRow {
+  const cell = at === 'position' ? undefined : at?.index;
+  return { kind: 'rejected', reason, ...(cell === undefined ? {} : { cell }) };
 }
 
 function shortened(text: string): string {

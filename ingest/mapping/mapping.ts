@@ -2,12 +2,19 @@ import Type, { type Static } from 'typebox';
 import { Check, Errors } from 'typebox/value';
 import { parse as parseYaml } from 'yaml';
 import { TruecountError } from '../../core/errors.js';
+import { compileLogFormat } from './log-format.js';
 import { timestampReader } from './timestamp.js';
 
 const closed = { additionalProperties: false } as const;
 const Text = Type.String({ minLength: 1 });
-const Column = Type.Object({ column: Text }, closed);
+const Column = Type.Object(
+  { column: Text, decode: Type.Optional(Type.Literal('percent')) },
+  closed,
+);
 const Value = Type.Union([Column, Type.Object({ value: Text }, closed)]);
+
+/** A column of the source; `decode: percent` undoes `%20` and the like in it. */
+export type Column = Static<typeof Column>;
 
 const MappingSchema = Type.Object(
   {
@@ -24,6 +31,7 @@ const MappingSchema = Type.Object(
         closed,
       ),
     ),
+    log: Type.Optional(Type.Object({ format: Text }, closed)),
   },
   closed,
 );
@@ -36,9 +44,11 @@ const EXPECTED: Readonly<Record<string, string>> = {
   event_id: 'event_id: {column: NAME}, or {position: true} where the source has no ids',
   ad_id: 'ad_id: {column: NAME}, or {value: TEXT}',
   timestamp:
-    "timestamp: {column: NAME, format: rfc3339 | epoch_ms | epoch_s | 'yyyy-MM-dd HH:mm:ss'}",
+    'timestamp: {column: NAME, format: rfc3339 | epoch_ms | epoch_s | clf | ' +
+    "'yyyy-MM-dd HH:mm:ss'}",
   fields: 'fields: {country: {column: NAME}, ad_format: {value: TEXT}, …}',
   csv: 'csv: {delimiter: ";", columns: [names, if, the, file, has, no, header]}',
+  log: `log: {format: '%h %l %u %t "%r" %>s %b'}, as in the server's LogFormat or log_format`,
 };
 
 /**
@@ -60,18 +70,37 @@ export function parseMapping(text: string, name: string): Mapping {
   } catch (error) {
     problems.push(`timestamp.format: ${(error as RangeError).message}`);
   }
+  if (document.log !== undefined) {
+    try {
+      compileLogFormat(document.log.format);
+    } catch (error) {
+      problems.push(`log.format: ${(error as RangeError).message}`);
+    }
+  }
   if (problems.length > 0) throw invalid(name, problems, [EXPECTED['timestamp']!]);
   return document;
 }
 
 /**
- * Refuses what a mapping says of CSV only, where the sources are JSON objects (a redrive).
+ * Refuses what a mapping says of files only, where the sources are JSON objects (a redrive).
  * @throws TruecountError `invalid_mapping`
  */
 export function checkRedriveMapping(mapping: Mapping, name: string): void {
-  if (mapping.csv === undefined) return;
-  const problem = 'csv: the records are JSON objects, a column is a member of them';
-  throw invalid(name, [problem], ['leave csv out']);
+  const keys = (['csv', 'log'] as const).filter((key) => mapping[key] !== undefined);
+  if (keys.length === 0) return;
+  const problem = 'the records are JSON objects, a column is a member of them';
+  throw invalid(
+    name,
+    keys.map((key) => `${key}: ${problem}`),
+    [`leave ${keys.join(' and ')} out`],
+  );
+}
+
+/** The names of all columns that a mapping reads. */
+export function mappedColumns(mapping: Mapping): string[] {
+  const { event_id: eventId, ad_id: adId, timestamp, fields } = mapping;
+  const all = [eventId, adId, timestamp, ...Object.values(fields ?? {})];
+  return [...new Set(all.flatMap((one) => ('column' in one ? [one.column] : [])))];
 }
 
 function reservedFields(mapping: Mapping): string[] {
@@ -91,7 +120,7 @@ function shapeError(name: string, document: unknown): TruecountError {
   for (const { instancePath } of Errors(MappingSchema, document)) {
     const path = instancePath.split('/').slice(1);
     if (path[0] !== undefined && known.includes(path[0])) {
-      wrong.add(path.slice(0, path[0] === 'fields' || path[0] === 'csv' ? 2 : 1).join('.'));
+      wrong.add(path.slice(0, ['fields', 'csv', 'log'].includes(path[0]) ? 2 : 1).join('.'));
     }
   }
   // A parent is listed only when none of its children is: the most exact place.

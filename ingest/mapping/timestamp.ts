@@ -5,14 +5,14 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, daysFromCivil, daysInMonth } from '../../co
 export type TimestampReader = (text: string) => number | null;
 
 /** The named formats; any other format is a pattern. */
-export const NAMED_FORMATS = ['rfc3339', 'epoch_ms', 'epoch_s'] as const;
+export const NAMED_FORMATS = ['rfc3339', 'epoch_ms', 'epoch_s', 'clf'] as const;
 
 const TOKEN = /yyyy|MM|dd|HH|mm|ss|SSS/g;
 const REQUIRED = ['yyyy', 'MM', 'dd', 'HH', 'mm'];
 
 /**
- * A reader for `rfc3339`, `epoch_ms`, `epoch_s` (with or without fraction), or a pattern of yyyy,
- * MM, dd, HH, mm, ss and SSS with fixed widths, as in `yyyy-MM-dd HH:mm:ss`; a pattern has no zone
+ * A reader for `rfc3339`, `epoch_ms`, `epoch_s` (with or without fraction), `clf` (the time of the
+ * Common Log Format, `17/May/2015:10:05:03 +0000`, its zone honoured), or a pattern of yyyy, MM, dd, HH, mm, ss and SSS with fixed widths, as in `yyyy-MM-dd HH:mm:ss`; a pattern has no zone
  * and is read as UTC. Anything else in it stands for itself. Fractions are cut, never rounded.
  * @throws RangeError saying what is wrong with the format.
  */
@@ -24,6 +24,8 @@ export function timestampReader(format: string): TimestampReader {
       return (text) => (/^\d{1,15}$/.test(text) ? Number(text) : null);
     case 'epoch_s':
       return epochSeconds;
+    case 'clf':
+      return clfTime;
     default:
       return patternReader(format);
   }
@@ -33,6 +35,28 @@ function epochSeconds(text: string): number | null {
   const match = /^(\d{1,12})(?:\.(\d+))?$/.exec(text);
   if (match === null) return null;
   return Number(match[1]) * 1000 + Number((match[2] ?? '').slice(0, 3).padEnd(3, '0'));
+}
+
+const CLF = /^(\d\d)\/([A-Z][a-z][a-z])\/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)$/;
+const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec';
+
+function clfTime(text: string): number | null {
+  const match = CLF.exec(text);
+  if (match === null) return null;
+  const month = MONTHS.indexOf(match[2]!);
+  const offset = Number(match[8]) * HOUR_MS + Number(match[9]) * MINUTE_MS;
+  if (month < 0 || month % 3 !== 0 || Number(match[8]) > 23 || Number(match[9]) > 59) return null;
+  const parts: Readonly<Record<string, number>> = {
+    yyyy: Number(match[3]),
+    MM: month / 3 + 1,
+    dd: Number(match[1]),
+    HH: Number(match[4]),
+    mm: Number(match[5]),
+    ss: Number(match[6]),
+  };
+  const local = utc((token) => parts[token] ?? 0);
+  if (local === null) return null;
+  return match[7] === '-' ? local + offset : local - offset;
 }
 
 function patternReader(pattern: string): TimestampReader {

@@ -12,7 +12,7 @@ import { sqlTruth, type Fix } from '../../cli/demo/sql-truth.js';
 import type { Cut } from '../../core/cut.js';
 import { DEFAULT_RULE_SET, hashRuleSet, type RuleSet } from '../../core/rules/rule-set.js';
 import { HOUR_MS } from '../../core/time.js';
-import { readCsv } from '../../ingest/formats/csv.js';
+import { readCsv } from '../../ingest/formats/read-items.js';
 import { ingestItems } from '../../ingest/ingest.js';
 import { parseMapping } from '../../ingest/mapping/mapping.js';
 import { ClickProducer } from '../../ingest/producer.js';

@@ -2,9 +2,9 @@ import { existsSync, createReadStream, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseClick } from '../../core/click/parse.js';
-import { readCsv } from '../../ingest/formats/csv.js';
 import { readLines } from '../../ingest/formats/lines.js';
-import { readNdjson, recordKey } from '../../ingest/formats/ndjson.js';
+import { recordKey } from '../../ingest/formats/ndjson.js';
+import { readCsv, readNdjson } from '../../ingest/formats/read-items.js';
 import type { SourceItem } from '../../ingest/formats/source-item.js';
 import { generateClicks } from '../../ingest/generator/generate.js';
 import { parseMapping } from '../../ingest/mapping/mapping.js';
@@ -151,12 +151,12 @@ describe('readCsv', () => {
     const items = await all(readCsv(inChunks(text), BY_POSITION));
     expect(clicks(items).map(({ ad_id: ad }) => ad)).toEqual(['a', 'b']);
     expect(rejections(items).sort(([a], [b]) => a - b)).toEqual([
-      [3, 'the time is unreadable: "yesterday"'],
+      [3, expect.stringContaining('the time is unreadable: "yesterday" (expected yyyy-')],
       [4, 'the ad id is empty'],
       [5, '2 columns instead of 3'],
       [6, '4 columns instead of 3'],
-      [7, expect.stringContaining('Invalid Closing Quote')],
-      [8, expect.stringContaining('Invalid Opening Quote')],
+      [7, expect.stringContaining('expected "," or the end of the row after the closing')],
+      [8, expect.stringContaining('a quote inside a cell that does not begin with one')],
     ]);
   });
 
@@ -173,7 +173,7 @@ describe('readCsv', () => {
       all(readCsv(inChunks([HEAD, ...rows].join('\n')), BY_POSITION)),
     ).rejects.toMatchObject({
       code: 'invalid_argument',
-      message: expect.stringContaining('beyond row 2,') as string,
+      message: expect.stringContaining('from line 3, character 23 on') as string,
     });
   });
 

@@ -79,7 +79,7 @@ describe('truecount ingest', () => {
     const topic = await freshTopic(1);
     const path = file('clicks.csv', 'event_id,ad_id,timestamp\n"e,a,1700000000000\n');
     expect(await main(['ingest', path, '--topic', topic])).toBe(2);
-    expect(stderr).toContain('cannot be read beyond row 1');
+    expect(stderr).toContain('cannot be read from line 2, character 1 on');
   });
 
   it.each([

@@ -79,14 +79,20 @@ describe('bindMapping', () => {
   });
 
   it.each([
-    ['no event id', ['', '2025-11-21T10:00:00Z', 'US', 'a'], 'the event id is empty'],
-    ['no ad id', ['e', '2025-11-21T10:00:00Z', 'US', ''], 'the ad id is empty'],
-    ['a time without zone', ['e', '2025-11-21T10:00:00', 'US', 'a'], /unreadable: "2025-11-21T10/],
-    ['a very long time', ['e', 'x'.repeat(5_000), 'US', 'a'], /unreadable: "x{40}…"$/],
-    ['bytes that were no UTF-8', ['e', '2025-11-21T10:00:00Z', '\ufffd', 'a'], /not valid UTF-8/],
-  ])('rejects a row with %s', (_, row, reason) => {
+    ['no event id', ['', '2025-11-21T10:00:00Z', 'US', 'a'], 0, 'the event id is empty'],
+    ['no ad id', ['e', '2025-11-21T10:00:00Z', 'US', ''], 3, 'the ad id is empty'],
+    ['a time without zone', ['e', '2025-11-21T10:00:00', 'US', 'a'], 1, /unreadable: "2025-11-2/],
+    [
+      'a very long time',
+      ['e', 'x'.repeat(5_000), 'US', 'a'],
+      1,
+      /unreadable: "x{40}…" \(expected rfc3339\)$/,
+    ],
+    ['no UTF-8', ['e', '2025-11-21T10:00:00Z', '\ufffd', 'a'], 2, /not valid UTF-8/],
+  ])('rejects a row with %s, and says in which cell', (_, row, cell, reason) => {
     const mapped = bindMapping(parseMapping(GOOD, 'm'), header)(row, '');
-    expect(mapped).toEqual({ kind: 'rejected', reason: expect.stringMatching(reason) as string });
+    const matching = expect.stringMatching(reason) as string;
+    expect(mapped).toEqual({ kind: 'rejected', cell, reason: matching });
   });
 
   it('names a column that the header lacks or has twice, and the columns there are', () => {

@@ -1,7 +1,6 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
-import { readCsv } from '../../ingest/formats/csv.js';
-import { readNdjson } from '../../ingest/formats/ndjson.js';
+import { readCsv, readNdjson } from '../../ingest/formats/read-items.js';
 import type { SourceItem } from '../../ingest/formats/source-item.js';
 import { generateClicks } from '../../ingest/generator/generate.js';
 import { ingestItems } from '../../ingest/ingest.js';

@@ -4,7 +4,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { describe, expect } from 'vitest';
 import { sqlTruth } from '../../cli/demo/sql-truth.js';
 import { HOUR_MS } from '../../core/time.js';
-import { readCsv } from '../../ingest/formats/csv.js';
+import { readCsv } from '../../ingest/formats/read-items.js';
 import { ingestItems } from '../../ingest/ingest.js';
 import { parseMapping } from '../../ingest/mapping/mapping.js';
 import { ClickProducer } from '../../ingest/producer.js';
