@@ -46,6 +46,17 @@ describe('parseMapping', () => {
     ['a reserved field', GOOD.replace('country:', 'ad_id:'), /fields\.ad_id: belongs at the top/],
     ['a missing format', GOOD.replace(', format: rfc3339', ''), /timestamp: is not/],
     ['an unknown format', GOOD.replace('rfc3339', 'iso'), /"iso" is no time format.*lacks yyyy/],
+    [
+      'a decoding that is not there',
+      GOOD.replace('column: cc', 'column: cc, decode: hex'),
+      /fields\.country: is not/,
+    ],
+    ['a log without a format', `${GOOD}log: {}`, /log\.?\w*: is not/],
+    [
+      'a wrong log format',
+      `${GOOD}log: { format: '%h %y' }`,
+      /log\.format: no directive of Apache.*character 4/,
+    ],
     ['half a pattern', GOOD.replace('rfc3339', 'yyyy-MM-dd'), /lacks HH, mm/],
     ['a part twice', GOOD.replace('rfc3339', 'yyyyMMdd HH:mm:mm'), /a part occurs twice/],
   ])('says where and what to write for %s', (_, text, message) => {
@@ -95,6 +106,17 @@ describe('bindMapping', () => {
     expect(mapped).toEqual({ kind: 'rejected', cell, reason: matching });
   });
 
+  it('undoes percent encoding where it is asked for', () => {
+    const mapping = parseMapping(
+      'event_id: { column: id }\nad_id: { column: path, decode: percent }\n' +
+        'timestamp: { column: at, format: epoch_ms }\nfields: { raw: { column: path } }',
+      'm',
+    );
+    const row = bindMapping(mapping, ['id', 'at', 'path'])(['1', '1700000000000', '/a%20b'], '');
+    expect(row).toMatchObject({ kind: 'click', adId: '/a b' });
+    expect(row.kind === 'click' && row.json).toContain('"raw":"/a%20b"');
+  });
+
   it('names a column that the header lacks or has twice, and the columns there are', () => {
     const mapping = parseMapping(GOOD, 'm');
     const lacking = refusal(() => bindMapping(mapping, ['id', 'at', 'campaign']));
@@ -139,6 +161,17 @@ describe('timestampReader', () => {
     ['dd.MM.yyyy, HH:mm', '07.11.2017, 09:30', at - 38_000],
     ['dd.MM.yyyy, HH:mm', '07x11x2017, 09:30', null],
     ['yyyyMMddHHmmssSSS', '20171107093038042', at + 42],
+    ['clf', '07/Nov/2017:09:30:38 +0000', at],
+    ['clf', '07/Nov/2017:11:00:38 +0130', at],
+    ['clf', '07/Nov/2017:00:30:38 -0900', at],
+    ['clf', '01/Jan/2018:00:30:00 +0100', Date.UTC(2017, 11, 31, 23, 30)],
+    ['clf', '07/Nov/2017:09:30:38', null],
+    ['clf', '7/Nov/2017:09:30:38 +0000', null],
+    ['clf', '31/Nov/2017:09:30:38 +0000', null],
+    ['clf', '07/Nox/2017:09:30:38 +0000', null],
+    ['clf', '07/Ovd/2017:09:30:38 +0000', null],
+    ['clf', '07/Nov/2017:09:30:60 +0000', null],
+    ['clf', '07/Nov/2017:09:30:38 +2460', null],
     ['[dd/MM/yyyy:HH:mm:ss]', '[07/11/2017:09:30:38]', at],
   ])('%s reads %s as %s', (format, text, expected) => {
     expect(timestampReader(format)(text)).toBe(expected);
