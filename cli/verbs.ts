@@ -54,6 +54,16 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./verbs/ingest.js'),
   },
   {
+    name: 'tail',
+    summary: 'follow the logs of an ad server and send their clicks',
+    load: () => import('./verbs/tail.js'),
+  },
+  {
+    name: 'link',
+    summary: 'a signed link that counts a click and redirects',
+    load: () => import('./verbs/link.js'),
+  },
+  {
     name: 'generate',
     summary: 'a deterministic load of clicks, and its true counts',
     load: () => import('./verbs/generate.js'),

@@ -1,7 +1,8 @@
 import { pino } from 'pino';
+import type { Logger } from 'pino';
 import { ERROR_CODES, TruecountError } from '../core/errors.js';
 import type { Config } from './config.js';
-import { SERVICES, type ServiceName } from './services.js';
+import { SERVICES, type RunningService, type ServiceName } from './services.js';
 
 /** What a service tells the supervisor that started it. */
 export interface ServiceMessage {
@@ -9,14 +10,24 @@ export interface ServiceMessage {
   readonly url: string;
 }
 
+/** Runs one of the services in this process; see `runToEnd`. */
+export function runService(name: ServiceName, config: Config): Promise<number> {
+  return runToEnd(name, config, (log) => SERVICES[name](config, log));
+}
+
 /**
- * Runs one service in this process until it fails or is told to stop (SIGTERM, SIGINT, or its
+ * Runs a service in this process until it fails or is told to stop (SIGTERM, SIGINT, or its
  * supervisor is gone), and returns the exit code. Stopping has a deadline: what is not flushed by
  * then is read again by the next worker. Logs are JSON lines on stderr.
+ * @throws what `start` throws.
  */
-export async function runService(name: ServiceName, config: Config): Promise<number> {
+export async function runToEnd(
+  name: string,
+  config: Config,
+  start: (log: Logger) => Promise<RunningService>,
+): Promise<number> {
   const log = pino({ name: `truecount-${name}`, level: config.logLevel }, pino.destination(2));
-  const service = await SERVICES[name](config, log);
+  const service = await start(log);
   log.info({ url: service.url }, `${name} runs`);
   process.send?.({ type: 'ready', url: service.url } satisfies ServiceMessage);
   const why = await Promise.race([

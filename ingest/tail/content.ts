@@ -106,7 +106,7 @@ class GzContent implements Content {
     if (this.chunks === undefined || offset < this.keptOffset) this.rewind();
     const parts = [this.kept];
     let end = this.keptOffset + this.kept.length;
-    for (let chunk; end < offset + length && (chunk = await this.next()); ) {
+    for (let chunk; end < offset + length && (chunk = await this.next());) {
       // What lies before the offset is passed over, chunk by chunk.
       if (end <= offset) parts.length = 0;
       parts.push(chunk);

@@ -1,5 +1,5 @@
-import { beginsWith } from './known-file.js';
-import type { KnownFile, SeenFile } from './known-file.js';
+import { beginsWith, sampleOf } from './known-file.js';
+import type { KnownFile, Sample, SeenFile } from './known-file.js';
 
 /** What a file turned out to be, and what is to be done about it. */
 export type Decision =
@@ -96,17 +96,29 @@ function decideOther(
   inputs: PlanInputs,
 ): Decision {
   // Of what nothing was read there is no copy: it is read from the beginning either way.
-  const alike = inputs.known.filter((one) => one.offset > 0 && one.fileId !== file.fileId);
+  const begins = sampler(file.head);
+  const alike = inputs.known.filter(
+    (one) => one.offset > 0 && one.fileId !== file.fileId && begins(one.head),
+  );
   const candidates = longestFirst(alike).filter((one) => holds(file, one, inputs.refuted));
   if (candidates.length > 0) return { kind: 'compare', file, candidates };
-  const partial = alike.some(
-    (one) => !file.gz && file.size < one.offset && beginsWith(file.head, one.head),
-  );
+  const partial = alike.some((one) => !file.gz && file.size < one.offset);
   if (partial && inputs.nowMs - file.quietSinceMs < inputs.graceMs) return { kind: 'wait', file };
   if (why === 'new' && file.named === 'rotated' && file.mtimeMs < inputs.createdMs) {
     return { kind: 'ignore', file };
   }
   return { kind: 'begin', file, why };
+}
+
+/** `beginsWith` of the same bytes for many samples: each length is hashed once. */
+function sampler(bytes: Buffer): (sample: Sample) => boolean {
+  const hashes = new Map<number, string>();
+  return (sample) => {
+    if (bytes.length < sample.bytes) return false;
+    const hash = hashes.get(sample.bytes) ?? sampleOf(bytes.subarray(0, sample.bytes)).sha256;
+    hashes.set(sample.bytes, hash);
+    return hash === sample.sha256;
+  };
 }
 
 function longestFirst(known: readonly KnownFile[]): KnownFile[] {

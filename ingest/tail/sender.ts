@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { TruecountError } from '../../core/errors.js';
 import type { SourceRecord } from '../formats/source-item.js';
 import type { ClickProducer } from '../producer.js';
 
@@ -32,6 +33,18 @@ export class Sender {
     return this.outage?.why;
   }
 
+  /**
+   * First contact: a broker that is away is for `send` to wait for.
+   * @throws TruecountError `not_found` without the topic.
+   */
+  async begin(): Promise<void> {
+    try {
+      this.producer = await this.connect();
+    } catch (error) {
+      if (error instanceof TruecountError && error.code === 'not_found') throw error;
+    }
+  }
+
   /** Resolves when all in-sync replicas have the records; rejects only when `signal` is aborted. */
   async send(records: readonly SourceRecord[], signal: AbortSignal): Promise<void> {
     for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
@@ -39,10 +52,11 @@ export class Sender {
         this.away(`no acknowledgement for ${String(SILENCE_MS)} ms`);
       }, SILENCE_MS);
       try {
-        await this.tryToSend(records);
+        await abortable(this.tryToSend(records), signal);
         this.back();
         return;
       } catch (error) {
+        signal.throwIfAborted();
         this.away(error instanceof Error ? error.message : String(error));
         await this.close();
       } finally {
@@ -78,5 +92,23 @@ export class Sender {
     const ms = Math.round(performance.now() - this.outage.sinceMs);
     this.outage = undefined;
     this.events.outageEnded(ms);
+  }
+}
+
+/** The promise, or a rejection as soon as the signal is aborted. */
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => {
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', stop);
+  });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    promise.catch(() => undefined);
   }
 }

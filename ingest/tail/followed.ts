@@ -1,0 +1,68 @@
+import { openContent } from './content.js';
+import type { Content } from './content.js';
+import type { RecordReader } from '../formats/record-reader.js';
+import type { KnownFile, SeenFile } from './known-file.js';
+import { UnreadSince } from './unread.js';
+
+/** A known file at work. */
+export interface Followed {
+  known: KnownFile;
+  /** What the last scan found; undefined while no file holds it. */
+  seen: SeenFile | undefined;
+  content: Content | undefined;
+  reader: RecordReader | undefined;
+  /** State of the file in which there was nothing to take. */
+  exhausted: string | undefined;
+  /** Why it is not read. */
+  problem: string | undefined;
+  /** Of its bytes some are on their way to Kafka. */
+  inFlight: boolean;
+  readonly unread: UnreadSince;
+}
+
+export function follow(known: KnownFile, seen: SeenFile | undefined): Followed {
+  return {
+    known,
+    seen,
+    content: undefined,
+    reader: undefined,
+    exhausted: undefined,
+    problem: undefined,
+    inFlight: false,
+    unread: new UnreadSince(),
+  };
+}
+
+/** Bytes that wait; of a gz file that was not read to its end all of it, compressed. */
+export function unreadBytes({ known, seen }: Followed): number {
+  if (seen === undefined) return 0;
+  if (seen.gz) return known.archiveBytes === seen.size ? 0 : seen.size;
+  return Math.max(0, seen.size - known.offset);
+}
+
+/** The content of what was seen; undefined if another file has the name by now, or none. */
+export async function contentOf(followed: Followed, seen: SeenFile): Promise<Content | undefined> {
+  if (followed.content !== undefined) return followed.content;
+  const content = await openSeen(seen);
+  followed.content = content;
+  return content;
+}
+
+export async function openSeen(seen: SeenFile): Promise<Content | undefined> {
+  let content: Content;
+  try {
+    content = await openContent(seen.path, seen.gz);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  if (content.fileId === seen.fileId) return content;
+  await content.close();
+  return undefined;
+}
+
+export async function closeContent(followed: Followed): Promise<void> {
+  const { content } = followed;
+  followed.content = undefined;
+  await content?.close();
+}
