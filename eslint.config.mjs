@@ -16,6 +16,7 @@ export const MAY_IMPORT = {
   activities: ['core', 'batch', 'store', 'lake', 'workflows'],
   workflows: ['core'],
   ingest: ['core'],
+  collect: ['core', 'ingest'],
   api: ['core', 'store'],
   audit: ['core', 'stream/kafka'],
   runtime: null,

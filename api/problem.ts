@@ -1,15 +1,9 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { ERROR_CODES, TruecountError, type ErrorCode } from '../core/errors.js';
+import { TruecountError } from '../core/errors.js';
+import { problemOf, type Problem } from '../core/problem.js';
 
-/** A problem document, RFC 9457. */
-export interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly instance: string;
-  readonly code: ErrorCode;
-  readonly hint?: string;
+/** The problem document of a question that was refused. */
+export interface ApiProblem extends Problem {
   /** Of `revision_conflict`: what is the newest now. */
   readonly hour?: string;
   readonly revision?: number;
@@ -19,21 +13,12 @@ export interface Problem {
 const RETRY_AFTER_SECONDS = 1;
 
 /** The problem document of an error; what is not ours is `internal` and tells nothing more. */
-export function toProblem(error: TruecountError, requestId: string): Problem {
-  return {
-    type: `urn:truecount:problem:${error.code}`,
-    title: error.code.replaceAll('_', ' '),
-    status: ERROR_CODES[error.code].status,
-    detail: error.message,
-    instance: `urn:truecount:request:${requestId}`,
-    code: error.code,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    ...conflictOf(error),
-  };
+export function toProblem(error: TruecountError, requestId: string): ApiProblem {
+  return { ...problemOf(error, requestId), ...conflictOf(error) };
 }
 
 /** What a client needs to decide anew after it lost a race. */
-function conflictOf({ code, context }: TruecountError): Pick<Problem, 'hour' | 'revision'> {
+function conflictOf({ code, context }: TruecountError): Pick<ApiProblem, 'hour' | 'revision'> {
   if (code !== 'revision_conflict') return {};
   const { hour, revision } = context;
   return {

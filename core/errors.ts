@@ -32,6 +32,16 @@ export const ERROR_CODES = {
   approval_stale: { exit: 4, status: 409 },
   collected: { exit: 3, status: 410 },
   workflow_failed: { exit: 1, status: 500 },
+  clicks_rejected: { exit: 2, status: 422 },
+  body_too_large: { exit: 2, status: 413 },
+  headers_too_large: { exit: 2, status: 431 },
+  unsupported_content: { exit: 2, status: 415 },
+  request_timeout: { exit: 1, status: 408 },
+  rate_limited: { exit: 4, status: 429 },
+  overloaded: { exit: 5, status: 503 },
+  destination_refused: { exit: 4, status: 403 },
+  signature_invalid: { exit: 4, status: 403 },
+  link_expired: { exit: 3, status: 410 },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,5 +1,5 @@
 import { CompressionTypes } from 'kafkajs';
-import type { Kafka, Message, Producer, RecordMetadata } from 'kafkajs';
+import type { Kafka, Message, Producer, RecordMetadata, RetryOptions } from 'kafkajs';
 import { TruecountError } from '../core/errors.js';
 import { partitionOf } from './partitioner.js';
 
@@ -7,6 +7,8 @@ export interface ClickProducerOptions {
   readonly topic: string;
   /** Default none. */
   readonly compression?: 'none' | 'gzip';
+  /** Retries of one batch, as kafkajs takes them; by default for a minute and a half or so. */
+  readonly retry?: RetryOptions;
 }
 
 /** Told where a record stands in the log; null: acknowledged, but the broker did not say where. */
@@ -66,7 +68,7 @@ export class ClickProducer {
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
-      retry: RETRY,
+      retry: options.retry ?? RETRY,
       // Every message names its partition already.
       createPartitioner: () => (args) => args.message.partition ?? 0,
     });

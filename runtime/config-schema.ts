@@ -94,6 +94,56 @@ export const ConfigSchema = Type.Object({
     host: text('address of /metrics and /health of the services', '127.0.0.1'),
     port: port('port of /metrics and /health of a service; 0 takes a free one', 0),
   }),
+  collect: Type.Object({
+    host: text('address that the collector binds to', '127.0.0.1'),
+    port: port('port of the collector; 0 takes a free one', 8280),
+    bodyBytesMax: count('bytes of a body at most, as it came and unpacked', 1024 * 1024, 1024),
+    requestClicksMax: count('clicks in one request at most', 10_000),
+    queueClicksMax: count('clicks that wait for Kafka at most; more are refused', 100_000),
+    queueBytesMax: count(
+      'bytes of requests in memory at most; more are refused',
+      64 * 1024 * 1024,
+      1024 * 1024,
+    ),
+    lingerMs: Type.Integer({
+      description: 'how long the first click of a batch waits for others',
+      default: 5,
+      minimum: 0,
+      maximum: 1_000,
+    }),
+    ackTimeoutMs: timerMs('a request that Kafka has not acknowledged by then gets 503', 5_000, 1),
+    connectionsMax: count('connections at most; more are closed at once', 10_000),
+    requestTimeoutMs: timerMs('time that a request may take to arrive', 10_000, 1_000),
+    rateLimitPerSecond: count('requests a second of one client address; 0: no limit', 0, 0),
+    proxyHops: Type.Integer({
+      description: 'own proxies in front, whose X-Forwarded-For is believed; 0: none',
+      default: 0,
+      minimum: 0,
+      maximum: 16,
+    }),
+    corsOrigins: Type.Array(Type.String({ minLength: 1 }), {
+      description: 'origins of pages that may read answers, or *',
+      default: [],
+    }),
+    redirectHosts: Type.Array(Type.String({ minLength: 1 }), {
+      description: 'hosts that links may lead to: example.com, example.com:8443, *.example.com',
+      default: [],
+    }),
+    linkKeys: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        description: 'keys that links are signed with, ID:SECRET each; the first signs',
+        secret: true,
+      }),
+    ),
+    keepIp: Type.Boolean({
+      description: 'put the address of the client into clicks of links and pixels',
+      default: true,
+    }),
+    keepUserAgent: Type.Boolean({
+      description: 'put the User-Agent into clicks of links and pixels',
+      default: true,
+    }),
+  }),
   stream: Type.Object({
     workers: count('stream processes that `up` runs', 2),
     flushIntervalMs: timerMs('longest time between two flushes', 1_000, 1),

@@ -17,7 +17,7 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-export type ServiceName = 'stream' | 'archive' | 'worker' | 'api';
+export type ServiceName = 'stream' | 'archive' | 'worker' | 'api' | 'collect';
 
 type Start = (config: Config, log: Logger) => Promise<RunningService>;
 
@@ -28,6 +28,7 @@ export const SERVICES: Readonly<Record<ServiceName, Start>> = {
   worker: async (config, log) =>
     (await import('./temporal/worker-service.js')).runWorker(config, log),
   api: runApi,
+  collect: runCollect,
 };
 
 async function runStream(config: Config, log: Logger): Promise<RunningService> {
@@ -65,14 +66,34 @@ async function runApi(config: Config): Promise<RunningService> {
     putRules: rulePuts(config),
     ...(replays === undefined ? {} : { replays }),
   });
+  return untilClosed(api.url, async () => {
+    await api.close();
+    await replays?.close();
+  });
+}
+
+async function runCollect(config: Config, log: Logger): Promise<RunningService> {
+  const { startCollector } = await import('../collect/service.js');
+  const { createKafka } = await import('./kafka-client.js');
+  await assertKafkaAccepts(config);
+  const collector = await startCollector({
+    settings: config.collect,
+    kafka: createKafka(kafkaClientOptions(config)),
+    topic: config.topics[0]!,
+    log,
+  });
+  return untilClosed(collector.url, () => collector.close());
+}
+
+/** A service that ends only when it is told to. */
+function untilClosed(url: string, close: () => Promise<void>): RunningService {
   let ended = (): void => undefined;
   const done = new Promise<void>((resolve) => (ended = resolve));
   return {
-    url: api.url,
+    url,
     done,
     async stop() {
-      await api.close();
-      await replays?.close();
+      await close();
       ended();
     },
   };

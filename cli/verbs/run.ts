@@ -12,7 +12,8 @@ export function register(program: Command): void {
     .description(
       'Runs one service until SIGTERM: `stream` counts clicks (run as many as you like, Kafka shares ' +
         'the partitions out), `archive` writes every click into the lake (likewise), `worker` runs ' +
-        'the workflows that make hours final (likewise), `api` answers questions. Logs are JSON lines on stderr.',
+        'the workflows that make hours final (likewise), `api` answers questions, `collect` takes clicks ' +
+        'over HTTP (as many as you like). Logs are JSON lines on stderr.',
     )
     .addArgument(new Argument('<service>', 'which one').choices(Object.keys(SERVICES)))
     .action(async (service: ServiceName, options: CommonOptions) => {

@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import swagger from '@fastify/swagger';
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { Collector } from './collector.js';
+import { allowOrigins } from './cors.js';
+import { refuseConnection, sendProblem, unknownRoute } from './problem.js';
+import { clicksRoute } from './routes/clicks.js';
+import { operationsRoutes } from './routes/operations.js';
+import { pixelRoute } from './routes/pixel.js';
+import { redirectRoute } from './routes/redirect.js';
+
+/** An ad_id of 1,024 bytes is 3,072 characters percent-encoded; longer ones get a clear refusal. */
+const PARAM_CHARACTERS_MAX = 8 * 1024;
+const HEADER_BYTES_MAX = 16 * 1024;
+/** Longer than the idle timeouts of the usual proxies: they close first, and no request is lost. */
+const KEEP_ALIVE_MS = 75_000;
+/** How often connections are looked at that send too slowly. */
+const CHECK_CONNECTIONS_MS = 1_000;
+
+/** The collector's HTTP server, not listening yet. */
+export async function createCollectApp(
+  collector: Collector,
+  log?: FastifyBaseLogger,
+): Promise<FastifyInstance> {
+  const { requestTimeoutMs, connectionsMax, corsOrigins } = collector.settings;
+  const app = Fastify({
+    ...(log === undefined ? {} : { loggerInstance: log }),
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestNames(),
+    routerOptions: {
+      maxParamLength: PARAM_CHARACTERS_MAX,
+      // Queries are read by query.ts, which is strict about them.
+      querystringParser: () => ({}),
+    },
+    http: {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: Math.min(requestTimeoutMs, 5_000),
+      connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
+    },
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Who is connected is still answered while the collector stops.
+    return503OnClosing: false,
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: sendProblem,
+  });
+  app.server.maxConnections = connectionsMax;
+  app.setErrorHandler(sendProblem);
+  app.setNotFoundHandler((request, reply) => {
+    sendProblem(unknownRoute(request), request, reply);
+  });
+  // Schemas document only, and bodies are read as bytes.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => {
+    done(null);
+  });
+  collector.metrics.measure(app);
+  allowOrigins(app, corsOrigins);
+  app.addHook('onRequest', (_request, reply, done) => {
+    void reply.header('x-content-type-options', 'nosniff');
+    done();
+  });
+  await app.register(swagger, { openapi: DOCUMENT });
+  await app.register(async (limited) => {
+    limited.addHook('onRequest', (request, _reply, done) => {
+      collector.limit(request);
+      done();
+    });
+    clicksRoute(limited, collector);
+    redirectRoute(limited, collector);
+    pixelRoute(limited, collector);
+  });
+  operationsRoutes(app, collector);
+  await app.ready();
+  return app;
+}
+
+/** Names for requests, unique over processes: a random prefix and a number. */
+function requestNames(): () => string {
+  const prefix = randomBytes(6).toString('base64url');
+  let last = 0;
+  return () => `${prefix}-${String(++last)}`;
+}
+
+const DOCUMENT = {
+  openapi: '3.1.0',
+  info: {
+    title: 'truecount collector',
+    description: 'Takes clicks over HTTP and answers when all replicas of the log have them.',
+    version: '0.1.0',
+    license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+  },
+} as const;

@@ -1,0 +1,119 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { TruecountError } from '../core/errors.js';
+import { Allowance, ByteBudget } from './budget.js';
+import type { AckQueue } from './ack-queue.js';
+import { clientAddress, limitedClient } from './client-address.js';
+import { AllowedDestinations } from './destination.js';
+import { ClickJudge, type AcceptedClick, type Judged } from './judge.js';
+import { LinkKeys } from './links.js';
+import type { CollectMetrics } from './metrics.js';
+import { RateLimit } from './rate-limit.js';
+import type { CollectSettings } from './settings.js';
+
+/** What the routes of a collector share. */
+export class Collector {
+  readonly judge = new ClickJudge();
+  readonly budget: ByteBudget;
+  readonly destinations: AllowedDestinations;
+  readonly keys: LinkKeys;
+  readonly rate: RateLimit | undefined;
+
+  /** @throws TruecountError `invalid_config` for a host or key that is none */
+  constructor(
+    readonly settings: CollectSettings,
+    readonly queue: AckQueue,
+    readonly metrics: CollectMetrics,
+  ) {
+    this.budget = new ByteBudget(settings.queueBytesMax);
+    this.destinations = new AllowedDestinations(settings.redirectHosts);
+    this.keys = new LinkKeys(settings.linkKeys ?? []);
+    this.rate =
+      settings.rateLimitPerSecond === 0 ? undefined : new RateLimit(settings.rateLimitPerSecond);
+  }
+
+  address(request: FastifyRequest): string {
+    return clientAddress(request.raw, this.settings.proxyHops);
+  }
+
+  /** @throws TruecountError `rate_limited` */
+  limit(request: FastifyRequest): void {
+    if (this.rate === undefined) return;
+    const client = limitedClient(this.address(request));
+    const retryAfterSeconds = this.rate.take(client, performance.now());
+    if (retryAfterSeconds === 0) return;
+    this.metrics.tell('refused', 1);
+    throw new TruecountError('rate_limited', 'too many requests from this address', {
+      hint: 'send several clicks in one request, or wait as Retry-After says',
+      context: { retryAfterSeconds },
+    });
+  }
+
+  /** Runs with an allowance of memory, which is given back when the request has been answered. */
+  async holding<T>(work: (allowance: Allowance) => Promise<T>): Promise<T> {
+    const allowance = new Allowance(this.budget);
+    try {
+      return await work(allowance);
+    } finally {
+      allowance.release();
+    }
+  }
+
+  /**
+   * Resolves when all replicas have the clicks.
+   * @throws TruecountError `overloaded`, `dependency_unreachable`
+   */
+  async acknowledged(clicks: readonly AcceptedClick[]): Promise<void> {
+    try {
+      await this.queue.add(clicks);
+    } catch (error) {
+      const sent = error instanceof TruecountError && error.context['sent'] === true;
+      this.metrics.tell(sent ? 'unacknowledged' : 'refused', clicks.length);
+      throw error;
+    }
+    this.metrics.tell('accepted', clicks.length);
+  }
+
+  /**
+   * Counts the click that a GET stands for: a link that is followed, a pixel that is shown.
+   * @throws TruecountError `clicks_rejected` where it is none; `overloaded`, `dependency_unreachable`
+   */
+  async visit(request: FastifyRequest, click: Readonly<Record<string, unknown>>): Promise<void> {
+    const { keepIp, keepUserAgent } = this.settings;
+    const agent = request.headers['user-agent'];
+    const value = Buffer.from(
+      JSON.stringify({
+        ...click,
+        ...(keepIp ? { ip: this.address(request) } : {}),
+        ...(keepUserAgent && agent !== undefined ? { user_agent: agent.slice(0, 1024) } : {}),
+      }),
+    );
+    await this.holding(async (allowance) => {
+      allowance.take(value.length);
+      await this.acknowledged([this.only(this.judge.judge(value, Date.now()))]);
+    });
+  }
+
+  private only(judged: Judged): AcceptedClick {
+    if (judged.kind === 'click') return judged;
+    this.metrics.tell('rejected', 1);
+    throw new TruecountError('clicks_rejected', `this is no click: ${judged.detail}`, {
+      context: { rejected: [{ index: 0, code: judged.code, detail: judged.detail }] },
+    });
+  }
+}
+
+/**
+ * Whether somebody only looks: a HEAD, or a browser that fetches a page in case it is wanted.
+ * Neither is a click. (Chrome and Safari send Sec-Purpose, older ones Purpose or X-Moz.)
+ */
+export function onlyLooks({ method, headers }: FastifyRequest): boolean {
+  if (method === 'HEAD') return true;
+  return ['sec-purpose', 'purpose', 'x-purpose', 'x-moz'].some((name) =>
+    /prefetch|prerender|preview/i.test(String(headers[name] ?? '')),
+  );
+}
+
+/** No answer is kept anywhere: the next request for it is another click. */
+export function uncached(reply: FastifyReply): FastifyReply {
+  return reply.header('cache-control', 'no-store');
+}

@@ -1,0 +1,77 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { TruecountError } from '../core/errors.js';
+import { problemOf, type Problem } from '../core/problem.js';
+
+/** Seconds after which a client may try again: the clicks go into the next batch. */
+const RETRY_AFTER_SECONDS = 1;
+
+/** Members of `context` that are told: they are the client's own, or counts. */
+const TOLD = ['rejected', 'event_ids'] as const;
+
+/**
+ * Answers with a problem document. The connection ends where the rest of the request may still be
+ * on its way: nobody will read it.
+ */
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const known = toKnown(error, request);
+  const problem = problemOf(known, request.id);
+  if (known.code === 'internal') {
+    request.log.error({ err: error, cause: known.cause }, known.message);
+  }
+  if (problem.status === 503 || problem.status === 429) {
+    const { retryAfterSeconds = RETRY_AFTER_SECONDS } = known.context;
+    void reply.header('retry-after', String(retryAfterSeconds));
+  }
+  if (!request.raw.complete) void reply.header('connection', 'close');
+  const told = TOLD.filter((name) => known.context[name] !== undefined);
+  const more = Object.fromEntries(told.map((name) => [name, known.context[name]]));
+  const text = JSON.stringify({ ...problem, ...more });
+  void reply.code(problem.status).type('application/problem+json').send(text);
+}
+
+/** The problem of a path that is no route. */
+export function unknownRoute(request: FastifyRequest): TruecountError {
+  return new TruecountError('not_found', `nothing is collected at ${request.method} here`, {
+    hint: 'GET /openapi.json lists what there is; an ad_id in a path is percent-encoded',
+  });
+}
+
+function toKnown(error: unknown, request: FastifyRequest): TruecountError {
+  if (error instanceof TruecountError) return error;
+  const { statusCode = 500, message = '' } = error as Partial<FastifyError>;
+  if (statusCode === 415) {
+    return new TruecountError('unsupported_content', 'the Content-Type is malformed');
+  }
+  if (statusCode >= 400 && statusCode < 500) {
+    return new TruecountError('invalid_argument', message, { cause: error });
+  }
+  const text = 'something went wrong; the log of the collector says what';
+  return new TruecountError('internal', text, {
+    cause: error,
+    context: { route: request.routeOptions.url },
+  });
+}
+
+/** Codes of Node's HTTP parser and timers for what never became a request. */
+const CLIENT_ERRORS: Readonly<Record<string, TruecountError>> = {
+  HPE_HEADER_OVERFLOW: new TruecountError('headers_too_large', 'the headers are too long'),
+  ERR_HTTP_REQUEST_TIMEOUT: new TruecountError('request_timeout', 'the request came too slowly'),
+};
+const MALFORMED = new TruecountError('invalid_argument', 'this is no HTTP request');
+
+/** Answers on a connection whose bytes are no request, or came too slowly, and ends it. */
+export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const problem: Problem = problemOf(CLIENT_ERRORS[error.code ?? ''] ?? MALFORMED, 'none');
+  const body = JSON.stringify(problem);
+  socket.end(
+    `HTTP/1.1 ${String(problem.status)} ${STATUS_CODES[problem.status] ?? ''}\r\n` +
+      'connection: close\r\ncontent-type: application/problem+json\r\n' +
+      `content-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
+  );
+}

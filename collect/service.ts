@@ -1,0 +1,90 @@
+import type { Kafka } from 'kafkajs';
+import type { Logger } from 'pino';
+import { TruecountError } from '../core/errors.js';
+import { AckQueue } from './ack-queue.js';
+import { createCollectApp } from './app.js';
+import { BrokerLink } from './broker-link.js';
+import { Collector } from './collector.js';
+import { CollectMetrics } from './metrics.js';
+import type { CollectSettings } from './settings.js';
+
+export interface CollectOptions {
+  readonly settings: CollectSettings;
+  readonly kafka: Kafka;
+  /** The topic that clicks go to. */
+  readonly topic: string;
+  readonly log: Logger;
+}
+
+export interface RunningCollector {
+  /** `http://127.0.0.1:8280` */
+  readonly url: string;
+  /** Takes no new connections, answers what has been asked, then lets the broker go. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the collector. It starts without Kafka too, and answers 503 until it is there.
+ * @throws TruecountError `invalid_config` for a host or key that is none, `conflict` where the port
+ * is taken
+ */
+export async function startCollector(options: CollectOptions): Promise<RunningCollector> {
+  const { settings, kafka, topic, log } = options;
+  const metrics = new CollectMetrics();
+  const link = new BrokerLink(kafka, topic, {
+    info: (text) => {
+      log.info(text);
+    },
+    warn: (details, text) => {
+      log.warn(details, text);
+    },
+  });
+  const queue = new AckQueue(link, {
+    clicksMax: settings.queueClicksMax,
+    lingerMs: settings.lingerMs,
+    ackTimeoutMs: settings.ackTimeoutMs,
+    onAcked: (clicks, tookMs) => {
+      metrics.acked(clicks, tookMs);
+    },
+    onOutage: (tookMs) => {
+      metrics.outage(tookMs);
+      log.warn({ tookMs: Math.round(tookMs) }, 'Kafka did not acknowledge for a while');
+    },
+  });
+  const end = async (): Promise<void> => {
+    queue.close();
+    await link.close();
+  };
+  try {
+    const collector = new Collector(settings, queue, metrics);
+    metrics.watch(queue, collector.budget, () => collector.rate?.clients ?? 0);
+    const app = await createCollectApp(collector, log);
+    const url = await listen(app, settings);
+    return {
+      url,
+      close: async () => {
+        await app.close();
+        await end();
+      },
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function listen(
+  app: Awaited<ReturnType<typeof createCollectApp>>,
+  { host, port }: CollectSettings,
+): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (cause) {
+    await app.close();
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    throw new TruecountError('conflict', `cannot listen on ${host}:${String(port)} (${code})`, {
+      hint: 'set another collect.port (TRUECOUNT_COLLECT_PORT), or 0 for a free one',
+      cause,
+    });
+  }
+}
