@@ -1,0 +1,127 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { openRecordReader } from '../../../ingest/formats/record-reader.js';
+import type { Format } from '../../../ingest/formats/record-reader.js';
+import type { SourceRecord } from '../../../ingest/formats/source-item.js';
+import type { Mapping } from '../../../ingest/mapping/mapping.js';
+import { createTailMetrics } from '../../../ingest/tail/metrics.js';
+import { parsePattern } from '../../../ingest/tail/names.js';
+import type { Reject } from '../../../ingest/tail/rejects.js';
+import { Scanner } from '../../../ingest/tail/scan.js';
+import { prepareStateFolder, readState, writeState } from '../../../ingest/tail/state-file.js';
+import { Tail } from '../../../ingest/tail/tail.js';
+import { until } from '../../support/until.js';
+
+const OWNER = { source: 'test', topic: 'clicks', format: 'by name' };
+
+export interface HarnessOptions {
+  /** Below the folder of the logs; default `*`. */
+  readonly patterns?: readonly string[];
+  readonly format?: Format;
+  readonly mapping?: Mapping;
+  readonly graceMs?: number;
+  readonly forgetMs?: number;
+}
+
+/** A tail in this process on a temporary folder; what it sends is kept, not sent. */
+export class Harness {
+  readonly folder = mkdtempSync(join(tmpdir(), 'truecount-tail-'));
+  readonly logs = join(this.folder, 'logs');
+  readonly stateFile = join(this.folder, 'state', 'state.json');
+  readonly sent: SourceRecord[] = [];
+  readonly rejects: Reject[] = [];
+  /** Nothing is acknowledged before it resolves. */
+  gate: Promise<void> | undefined;
+  /** Bytes given to `send`, acknowledged or not. */
+  offered = 0;
+  saves = 0;
+  tail: Tail | undefined;
+  registry = new Registry();
+  private running: Promise<void> | undefined;
+
+  constructor(private readonly options: HarnessOptions = {}) {
+    prepareStateFolder(this.stateFile);
+    prepareStateFolder(join(this.logs, 'x'));
+  }
+
+  path(name: string): string {
+    return join(this.logs, name);
+  }
+
+  start(): void {
+    const { patterns = ['*'], format = 'ndjson', mapping, graceMs = 100 } = this.options;
+    const scanner = new Scanner(
+      patterns.map((pattern) => parsePattern(this.path(pattern), '/', () => false)),
+      () => false,
+    );
+    this.registry = new Registry();
+    const metrics = createTailMetrics(this.registry, {
+      files: () => tail.lag(),
+      openFiles: () => tail.counts().openFiles,
+      setAside: () => tail.counts().setAside,
+      outage: () => this.gate !== undefined,
+      nowMs: () => Date.now(),
+    });
+    const tail = new Tail({
+      state: readState(this.stateFile, OWNER, Date.now()),
+      scan: (nowMs, open, usualPath) => scanner.scan(nowMs, open, usualPath),
+      openReader: (_, state) =>
+        openRecordReader({ format, mapping, source: 'test', state: state ?? undefined }),
+      send: async (records, signal) => {
+        this.offered += records.reduce((sum, { bytes }) => sum + bytes.length, 0);
+        if (this.gate !== undefined) await Promise.race([this.gate, once(signal, 'abort')]);
+        signal.throwIfAborted();
+        this.sent.push(...records.map((one) => ({ ...one, bytes: Buffer.from(one.bytes) })));
+      },
+      keepRejects: async (rejects) => void this.rejects.push(...rejects),
+      save: async (state) => {
+        this.saves += 1;
+        await writeState(this.stateFile, state);
+      },
+      pollMs: 10,
+      graceMs,
+      forgetMs: this.options.forgetMs ?? 60_000,
+      metrics,
+      log: pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
+      now: () => Date.now(),
+    });
+    this.tail = tail;
+    this.running = tail.run();
+    this.running.catch(() => undefined);
+  }
+
+  async stop(): Promise<void> {
+    this.tail?.stop(1_000);
+    await this.running;
+    this.tail = undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  texts(): string[] {
+    return this.sent.map(({ bytes }) => bytes.toString());
+  }
+
+  /** The distinct records, when there are so many of them and nothing is left. */
+  async untilSent(count: number): Promise<string[]> {
+    const distinct = (): Set<string> => new Set(this.texts());
+    await until(`${String(count)} distinct records`, () => distinct().size >= count, {
+      deadlineMs: 5_000,
+    }).catch((error: unknown) => {
+      throw new Error(`${String(distinct().size)} came`, { cause: error });
+    });
+    return [...distinct()];
+  }
+
+  async metric(name: string): Promise<number> {
+    const metric = await this.registry.getSingleMetric(name)!.get();
+    return metric.values.reduce((sum, { value }) => sum + value, 0);
+  }
+}
