@@ -2,10 +2,11 @@
  * The benchmarks by name. `npm run bench -- [NAME]… [--json FILE]`, all of these by default: stream,
  * count, rules, profile, archive, recompute, ids, freshness, serving, windows; docs/explanation/performance.md
  * says what they measure. `generations` and `parquet` made decisions (docs/decisions/0008 and 0009), and run
- * only where they are named.
+ * only where they are named; so does `collect`, whose load is set by options.
  */
 import { parseArgs } from 'node:util';
 import { benchArchive } from './archive.js';
+import { benchCollect } from './collect/main.js';
 import { benchCount } from './count.js';
 import { benchFreshness } from './freshness/main.js';
 import { benchGenerations } from './generation-layout/main.js';
@@ -22,12 +23,13 @@ import type { Report } from './support/report.js';
 import { benchWindows } from './windows.js';
 
 const USAGE = `Usage: npm run bench -- [NAME]... [options]
-  names: stream count rules profile archive recompute ids freshness serving windows generations parquet
+  names: stream count rules profile archive recompute ids freshness serving windows generations parquet collect
   --json FILE    write everything that was measured
   --clicks N     clicks of stream, count, rules, profile, archive and recompute (default 1500000)
   --rounds N     rounds of stream (default 3)
-  --seconds N    length of freshness (default 30)
-  --rate N       clicks a second of freshness (default 20000)`;
+  --seconds N    length of freshness and collect (default 30)
+  --rate N       clicks a second of freshness (default 20000), requests of collect (default 10000)
+  --restart      kill the broker in the middle of collect, and start it again`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -36,7 +38,8 @@ const { values, positionals } = parseArgs({
     clicks: { type: 'string', default: '1500000' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '30' },
-    rate: { type: 'string', default: '20000' },
+    rate: { type: 'string' },
+    restart: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -50,13 +53,20 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Report | readonly Report
   archive: () => benchArchive({ clicks }),
   recompute: () => benchRecompute({ clicks }),
   ids: benchIds,
-  freshness: () => benchFreshness({ rate: Number(values.rate), seconds: Number(values.seconds) }),
+  freshness: () =>
+    benchFreshness({ rate: Number(values.rate ?? 20_000), seconds: Number(values.seconds) }),
   serving: benchServing,
   windows: benchWindows,
   generations: benchGenerations,
   parquet: benchParquet,
+  collect: () =>
+    benchCollect({
+      rate: Number(values.rate ?? 10_000),
+      seconds: Number(values.seconds),
+      restart: values.restart,
+    }),
 };
-const BY_NAME_ONLY = ['generations', 'parquet'];
+const BY_NAME_ONLY = ['generations', 'parquet', 'collect'];
 const BY_DEFAULT = Object.keys(BENCHMARKS).filter((name) => !BY_NAME_ONLY.includes(name));
 
 async function main(): Promise<void> {

@@ -1,0 +1,171 @@
+/**
+ * A process that sends clicks to a collector over HTTP at a given rate and knows which of them were
+ * acknowledged. One request is under way on each connection; what is due while all are busy waits,
+ * and its latency counts from when it was due. What is not acknowledged is sent again with the
+ * same id. Sockets and answers are handled by hand, so that the load costs little of the machine.
+ */
+import { connect, type Socket } from 'node:net';
+import { packageFile } from '../../runtime/package-root.js';
+
+export interface LoadTask {
+  readonly host: string;
+  readonly port: number;
+  readonly run: string;
+  /** Event time of all clicks, epoch ms. */
+  readonly timeMs: number;
+  readonly perSecond: number;
+  readonly seconds: number;
+  readonly connections: number;
+}
+
+export interface LoadResult {
+  readonly requests: number;
+  /** From the first request to the last acknowledgement. */
+  readonly tookMs: number;
+  /** From the first request to the end of the schedule, or until the last of it was sent. */
+  readonly sendingMs: number;
+  /** Per request, from when it was due to its acknowledgement; NaN without one. */
+  readonly latenciesMs: Float64Array;
+  readonly tries: Uint16Array;
+  /** Answers by status; `0` are connections that broke. */
+  readonly statuses: Readonly<Record<string, number>>;
+}
+
+export const LOAD_PROGRAM = packageFile('dist', 'bench', 'collect', 'load.js');
+
+const ADS = 5_000;
+const RETRY_MS = 200;
+/** How long what is not acknowledged is tried after the last request was due. */
+const AFTERMATH_MS = 30_000;
+
+/** The body of the n-th click: whoever reads the log afterwards knows what to expect. */
+export function bodyOf({ run, timeMs }: Pick<LoadTask, 'run' | 'timeMs'>, n: number): string {
+  const user = String(n % 200_000);
+  return (
+    `{"event_id":"${run}-${String(n)}","ad_id":"ad-${String(n % ADS)}","timestamp":${String(timeMs)},` +
+    `"user_id":"u${user}","ip":"10.1.2.3","country":"US","device":"mobile","ad_format":"text"}`
+  );
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+const LENGTH = Buffer.from('content-length: ');
+
+class Load {
+  private readonly total: number;
+  private readonly latenciesMs: Float64Array;
+  private readonly tries: Uint16Array;
+  private readonly statuses: Record<string, number> = {};
+  private readonly free: Socket[] = [];
+  private readonly again: { n: number; atMs: number }[] = [];
+  private readonly startMs = performance.now();
+  private next = 0;
+  private acked = 0;
+  private sendingMs = 0;
+
+  constructor(private readonly task: LoadTask) {
+    this.total = Math.round(task.perSecond * task.seconds);
+    this.latenciesMs = new Float64Array(this.total).fill(Number.NaN);
+    this.tries = new Uint16Array(this.total);
+  }
+
+  async run(): Promise<LoadResult> {
+    for (let i = 0; i < this.task.connections; i++) this.open();
+    const endMs = this.startMs + this.task.seconds * 1000 + AFTERMATH_MS;
+    while (this.acked < this.total && performance.now() < endMs) {
+      this.dispatch();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    const tookMs = performance.now() - this.startMs;
+    for (const socket of this.free) socket.destroy();
+    const { total: requests, sendingMs, latenciesMs, tries, statuses } = this;
+    return { requests, tookMs, sendingMs, latenciesMs, tries, statuses };
+  }
+
+  private dueMs(n: number): number {
+    return this.startMs + (n * 1000) / this.task.perSecond;
+  }
+
+  private dispatch(): void {
+    const nowMs = performance.now();
+    while (this.free.length > 0) {
+      const retry = this.again[0];
+      if (retry !== undefined && retry.atMs <= nowMs) {
+        this.again.shift();
+        this.send(this.free.pop()!, retry.n);
+      } else if (this.next < this.total && this.dueMs(this.next) <= nowMs) {
+        this.send(this.free.pop()!, this.next++);
+        this.sendingMs = nowMs - this.startMs;
+      } else return;
+    }
+  }
+
+  private send(socket: Socket & { request?: number }, n: number): void {
+    socket.request = n;
+    this.tries[n]!++;
+    const body = bodyOf(this.task, n);
+    socket.write(
+      'POST /clicks HTTP/1.1\r\nhost: collector\r\ncontent-type: application/json\r\n' +
+        `content-length: ${String(body.length)}\r\n\r\n${body}`,
+    );
+  }
+
+  private open(): void {
+    const { host, port } = this.task;
+    const socket: Socket & { request?: number } = connect({ host, port, noDelay: true });
+    let partial: Buffer | undefined;
+    socket.on('connect', () => {
+      this.free.push(socket);
+    });
+    socket.on('data', (chunk) => {
+      const answer = partial === undefined ? chunk : Buffer.concat([partial, chunk]);
+      const status = statusOf(answer);
+      partial = status === undefined ? answer : undefined;
+      if (status === undefined) return;
+      this.answered(socket.request!, status);
+      delete socket.request;
+      if (!answer.includes('connection: close')) this.free.push(socket);
+      this.dispatch();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      const at = this.free.indexOf(socket);
+      if (at >= 0) this.free.splice(at, 1);
+      if (socket.request !== undefined) this.answered(socket.request, 0);
+      setTimeout(() => {
+        if (this.acked < this.total) this.open();
+      }, RETRY_MS);
+    });
+  }
+
+  private answered(n: number, status: number): void {
+    this.statuses[status] = (this.statuses[status] ?? 0) + 1;
+    const nowMs = performance.now();
+    if (status === 202) {
+      this.latenciesMs[n] = nowMs - this.dueMs(n);
+      this.acked++;
+    } else this.again.push({ n, atMs: nowMs + RETRY_MS });
+  }
+}
+
+/** The status of an answer, if all of it is there. */
+function statusOf(answer: Buffer): number | undefined {
+  const end = answer.indexOf(HEAD_END);
+  if (end < 0) return undefined;
+  const at = answer.indexOf(LENGTH);
+  const length = Number.parseInt(
+    answer.toString('latin1', at + LENGTH.length, at + LENGTH.length + 8),
+    10,
+  );
+  if (answer.length < end + 4 + length) return undefined;
+  return Number(answer.toString('latin1', 9, 12));
+}
+
+if (process.send !== undefined) {
+  process.once('message', (task) => {
+    void new Load(task as LoadTask).run().then((result) => {
+      process.send?.(result, () => {
+        process.exit(0);
+      });
+    });
+  });
+}
