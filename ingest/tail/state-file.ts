@@ -67,7 +67,8 @@ export function readState(path: string, owner: StateOwner, nowMs: number): TailS
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
-      return { version: 1, ...owner, createdMs: nowMs, nextId: 1, files: [] };
+      const { source, topic, format } = owner;
+      return { version: 1, source, topic, format, createdMs: nowMs, nextId: 1, files: [] };
     }
     throw damaged(path, (cause as Error).message, cause);
   }

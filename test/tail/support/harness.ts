@@ -7,7 +7,7 @@ import { Registry } from 'prom-client';
 import { openRecordReader } from '../../../ingest/formats/record-reader.js';
 import type { Format } from '../../../ingest/formats/record-reader.js';
 import type { SourceRecord } from '../../../ingest/formats/source-item.js';
-import type { Mapping } from '../../../ingest/mapping/mapping.js';
+import type { Mapping } from '../../../ingest/mapping/mapping-schema.js';
 import { createTailMetrics } from '../../../ingest/tail/metrics.js';
 import { parsePattern } from '../../../ingest/tail/names.js';
 import type { Reject } from '../../../ingest/tail/rejects.js';
