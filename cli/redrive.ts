@@ -4,7 +4,7 @@ import { CLICK_LIMITS } from '../core/click/click.js';
 import type { Position } from '../core/position.js';
 import { ClickProducer } from '../ingest/producer.js';
 import { menderOf, type Mended } from '../ingest/redrive/mend.js';
-import type { Mapping } from '../ingest/mapping/mapping.js';
+import type { Mapping } from '../ingest/mapping/mapping-schema.js';
 import {
   acknowledgeRedriven,
   beginRedrive,

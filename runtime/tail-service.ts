@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { openRecordReader } from '../ingest/formats/record-reader.js';
 import type { Format } from '../ingest/formats/record-reader.js';
-import type { Mapping } from '../ingest/mapping/mapping.js';
+import type { Mapping } from '../ingest/mapping/mapping-schema.js';
 import { ClickProducer } from '../ingest/producer.js';
 import { StateLock } from '../ingest/tail/lock.js';
 import { createTailMetrics } from '../ingest/tail/metrics.js';

@@ -1,6 +1,6 @@
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBBlobValue } from '@duckdb/node-api';
-import type { Mapping } from '../../ingest/mapping/mapping.js';
+import type { Mapping } from '../../ingest/mapping/mapping-schema.js';
 import type { Cells } from './load.js';
 
 /** Columns as the built-in rule set counts them: dimension → field of the click. */

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { TruecountError } from '../../core/errors.js';
 import { FORMATS, openRecordReader, type Format } from '../../ingest/formats/record-reader.js';
-import type { Mapping } from '../../ingest/mapping/mapping.js';
+import type { Mapping } from '../../ingest/mapping/mapping-schema.js';
 import { formatByName } from '../../ingest/tail/format-by-name.js';
 import { parsePattern, type Pattern } from '../../ingest/tail/names.js';
 import { runToEnd } from '../../runtime/run-service.js';

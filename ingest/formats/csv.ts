@@ -1,7 +1,7 @@
 import { TruecountError } from '../../core/errors.js';
 import { bindMapping } from '../mapping/bind.js';
 import type { RowMapper } from '../mapping/bind.js';
-import type { Mapping } from '../mapping/mapping.js';
+import type { Mapping } from '../mapping/mapping-schema.js';
 import { OpenCsvRow } from './csv-open-row.js';
 import { csvCellColumn, splitCsvRow } from './csv-row.js';
 import { trimLine } from './lines.js';

@@ -3,7 +3,7 @@ import { bindMapping } from '../mapping/bind.js';
 import type { RowMapper } from '../mapping/bind.js';
 import { COMBINED_LOG, COMMON_LOG, compileLogFormat } from '../mapping/log-format.js';
 import { mappedColumns } from '../mapping/mapping.js';
-import type { Mapping } from '../mapping/mapping.js';
+import type { Mapping } from '../mapping/mapping-schema.js';
 import { trimLine } from './lines.js';
 import { logColumns } from './log-columns.js';
 import type { LogColumn } from './log-columns.js';

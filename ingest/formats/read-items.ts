@@ -1,4 +1,4 @@
-import type { Mapping } from '../mapping/mapping.js';
+import type { Mapping } from '../mapping/mapping-schema.js';
 import { LINE_MARKS_BYTES, splitLines } from './lines.js';
 import { openRecordReader } from './record-reader.js';
 import type { RecordReader } from './record-reader.js';

@@ -1,4 +1,4 @@
-import type { Mapping } from '../mapping/mapping.js';
+import type { Mapping } from '../mapping/mapping-schema.js';
 import { CsvReader } from './csv.js';
 import { LogReader } from './log.js';
 import { NdjsonReader } from './ndjson.js';

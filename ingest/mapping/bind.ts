@@ -1,5 +1,5 @@
 import { TruecountError } from '../../core/errors.js';
-import type { Column, Mapping } from './mapping.js';
+import type { Column, Mapping } from './mapping-schema.js';
 import { percentDecoded } from './percent.js';
 import { timestampReader } from './timestamp.js';
 import type { TimestampReader } from './timestamp.js';

@@ -1,43 +1,10 @@
-import Type, { type Static } from 'typebox';
 import { Check, Errors } from 'typebox/value';
 import { parse as parseYaml } from 'yaml';
 import { TruecountError } from '../../core/errors.js';
 import { compileLogFormat } from './log-format.js';
+import { MappingSchema } from './mapping-schema.js';
+import type { Mapping } from './mapping-schema.js';
 import { timestampReader } from './timestamp.js';
-
-const closed = { additionalProperties: false } as const;
-const Text = Type.String({ minLength: 1 });
-const Column = Type.Object(
-  { column: Text, decode: Type.Optional(Type.Literal('percent')) },
-  closed,
-);
-const Value = Type.Union([Column, Type.Object({ value: Text }, closed)]);
-
-/** A column of the source; `decode: percent` undoes `%20` and the like in it. */
-export type Column = Static<typeof Column>;
-
-const MappingSchema = Type.Object(
-  {
-    event_id: Type.Union([Column, Type.Object({ position: Type.Literal(true) }, closed)]),
-    ad_id: Value,
-    timestamp: Type.Object({ column: Text, format: Text }, closed),
-    fields: Type.Optional(Type.Record(Type.String(), Value)),
-    csv: Type.Optional(
-      Type.Object(
-        {
-          delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 1 })),
-          columns: Type.Optional(Type.Array(Text, { minItems: 1 })),
-        },
-        closed,
-      ),
-    ),
-    log: Type.Optional(Type.Object({ format: Text }, closed)),
-  },
-  closed,
-);
-
-/** How the columns of a source become a click; see docs/how-to/ingest-files.md. */
-export type Mapping = Static<typeof MappingSchema>;
 
 /** What each key looks like when it is right: the hint of every error. */
 const EXPECTED: Readonly<Record<string, string>> = {

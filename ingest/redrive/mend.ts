@@ -4,7 +4,8 @@ import { readClick, readObject } from '../../core/click/parse.js';
 import type { RejectReason } from '../../core/click/reasons.js';
 import type { Position } from '../../core/position.js';
 import { fitsUtf8, isSafeText } from '../../core/text.js';
-import type { Mapping } from '../mapping/mapping.js';
+import type { Column, Mapping } from '../mapping/mapping-schema.js';
+import { percentDecoded } from '../mapping/percent.js';
 import { timestampReader } from '../mapping/timestamp.js';
 
 /** What is to be sent for a quarantined record, or why it would be quarantined once more. */
@@ -43,8 +44,11 @@ function rewriterOf(mapping: Mapping): (raw: Buffer, from: Position) => Buffer |
     const read = readObject(raw);
     if (read.kind === 'rejected') return read;
     const members = jsonMembers(read.text);
-    const found = (source: { column: string } | { value: string }): string | undefined =>
-      'value' in source ? source.value : textOf(members.get(source.column));
+    const found = (source: Column | { value: string }): string | undefined => {
+      if ('value' in source) return source.value;
+      const text = textOf(members.get(source.column));
+      return source.decode === undefined || text === undefined ? text : percentDecoded(text);
+    };
     const eventId = 'position' in mapping.event_id ? idOf(members, from) : found(mapping.event_id);
     if (eventId === undefined) return missing('event_id', mapping.event_id);
     const adId = found(mapping.ad_id);

@@ -49,6 +49,11 @@ describe('as they are', () => {
 });
 
 describe('by a mapping', () => {
+  test('undoes percent encoding where it is asked for', () => {
+    const mapping = BY_POSITION.replace('column: ad_id', 'column: ad_id, decode: percent');
+    expect(mended({ ...CLICK, ad_id: '/a%20b' }, mapping)).toMatchObject({ ad_id: '/a b' });
+  });
+
   test('the example does what it says: other names, digits kept, seconds', () => {
     const text = readFileSync(packageFile('examples', 'redrive.mapping.yaml'), 'utf8');
     const record = /^# {3}(\{.*\})$/m.exec(text)![1]!;
@@ -122,11 +127,14 @@ describe('by a mapping', () => {
     expect(result).toMatchObject({ kind: 'rejected', reason });
   });
 
-  test('csv has no place in it', () => {
-    const mapping = parseMapping(`${BY_POSITION}\ncsv: { delimiter: ';' }`, 'm.yaml');
+  test.each([
+    ['csv', "{ delimiter: ';' }"],
+    ['log', "{ format: '%h' }"],
+  ])('%s has no place in it', (key, value) => {
+    const mapping = parseMapping(`${BY_POSITION}\n${key}: ${value}`, 'm.yaml');
     expect(() => {
       checkRedriveMapping(mapping, 'm.yaml');
-    }).toThrow(/mapping m.yaml: csv: /);
+    }).toThrow(`mapping m.yaml: ${key}: `);
   });
 
   test('mending what was mended, from wherever it was quarantined again, gives the same click', () => {
