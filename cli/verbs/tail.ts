@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { TruecountError } from '../../core/errors.js';
 import { FORMATS, openRecordReader, type Format } from '../../ingest/formats/record-reader.js';
 import type { Mapping } from '../../ingest/mapping/mapping-schema.js';
-import { formatByName } from '../../ingest/tail/format-by-name.js';
+import { formatByName } from '../../ingest/formats/format-by-name.js';
 import { parsePattern, type Pattern } from '../../ingest/tail/names.js';
 import { runToEnd } from '../../runtime/run-service.js';
 import { runTail } from '../../runtime/tail-service.js';

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { Format } from '../formats/record-reader.js';
+import type { Format } from './record-reader.js';
 
 /** The format that a log's name tells, also when it was rotated or compressed; else NDJSON. */
 export function formatByName(path: string): Format {
