@@ -69,9 +69,10 @@ export function refuseConnection(error: Error & { code?: string }, socket: Socke
   }
   const problem: Problem = problemOf(CLIENT_ERRORS[error.code ?? ''] ?? MALFORMED, 'none');
   const body = JSON.stringify(problem);
-  socket.end(
+  socket.write(
     `HTTP/1.1 ${String(problem.status)} ${STATUS_CODES[problem.status] ?? ''}\r\n` +
       'connection: close\r\ncontent-type: application/problem+json\r\n' +
       `content-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
   );
+  socket.destroySoon(); // whether or not the other side ends it, too
 }

@@ -1,0 +1,242 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Kafka, logLevel } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunningCollector } from '../../collect/service.js';
+import type { Running } from '../../runtime/stack/component.js';
+import { startKafka } from '../../runtime/stack/kafka.js';
+import { spawnTruecount } from '../support/command-line.js';
+import { freshDatabase, type TestDatabase } from '../support/stack.js';
+import { liveCells, readTopic, startWorker, untilCounted } from '../support/stream.js';
+import { until } from '../support/until.js';
+import { bodyOf, collecting, metric } from './support/collecting.js';
+
+const PARTITIONS = 2;
+const AD = 'ad-outage';
+/** A broker of its own, since it is killed and frozen. */
+const dir = mkdtempSync(join(tmpdir(), 'truecount-collect-'));
+let broker: Running;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  broker = await startKafka({ dir, heapMegabytes: 256 });
+  database = await freshDatabase();
+}, 180_000);
+afterAll(async () => {
+  await database.close();
+  await broker.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function createTopic(topic: string): Promise<string> {
+  const admin = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const configEntries = [{ name: 'message.timestamp.type', value: 'LogAppendTime' }];
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: [{ topic, numPartitions: PARTITIONS, configEntries }],
+  });
+  await admin.disconnect();
+  return topic;
+}
+
+async function kill(): Promise<void> {
+  process.kill(broker.pid, 'SIGKILL');
+  await until('the broker is dead', () => {
+    try {
+      process.kill(broker.pid, 0);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** What clients of a load were told, by id. */
+interface Told {
+  readonly acknowledged: Set<string>;
+  readonly refused: Set<string>;
+  readonly tries: Map<string, number>;
+  retried: number;
+}
+
+/**
+ * Clients that send one click after another until they are told to stop. Every other click is sent
+ * again with the same id until it is acknowledged; the rest is given up at the first failure.
+ */
+async function load(
+  url: string,
+  clients: number,
+  timestamp: number,
+  goesOn: () => boolean,
+): Promise<Told> {
+  const told: Told = { acknowledged: new Set(), refused: new Set(), tries: new Map(), retried: 0 };
+  const client = async (name: number): Promise<void> => {
+    for (let i = 0; goesOn(); i++) {
+      const id = `c${String(name)}-${String(i)}`;
+      for (let tries = 1; ; tries++) {
+        told.tries.set(id, tries);
+        const body = JSON.stringify({ event_id: id, ad_id: AD, timestamp });
+        const headers = { 'content-type': 'application/json' };
+        const answer = await fetch(`${url}/clicks`, { method: 'POST', headers, body });
+        await answer.arrayBuffer();
+        if (answer.status === 202) {
+          told.acknowledged.add(id);
+          break;
+        }
+        expect(answer.status).toBe(503);
+        expect(answer.headers.get('retry-after')).toBe('1');
+        if (i % 2 === 1) {
+          told.refused.add(id);
+          break;
+        }
+        told.retried++;
+        await pause(100);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, (_, name) => client(name)));
+  return told;
+}
+
+describe('a collector whose broker is killed under load', () => {
+  it('counts what it acknowledged once, and what it did not at most once', async () => {
+    const topic = await createTopic('restart');
+    const collector = await collecting([broker.address], topic, { ackTimeoutMs: 2_000 });
+    const worker = startWorker([broker.address], database, [topic]);
+    let running = true;
+    const timestamp = Date.now();
+    try {
+      const loading = load(collector.url, 40, timestamp, () => running);
+      const accepted = 'truecount_collect_clicks_total{fate="accepted"}';
+      await until(
+        'clicks are acknowledged',
+        async () => (await metric(collector.url, accepted)) > 500,
+      );
+      await kill();
+      await until('the outage is noticed', async () => {
+        return (await fetch(`${collector.url}/health/ready`)).status === 503;
+      });
+      await pause(3_000); // longer than requests wait: some are told that they are not acknowledged
+      broker = await startKafka({ dir, heapMegabytes: 256 });
+      const soFar = await metric(collector.url, accepted);
+      await until('clicks are acknowledged again', async () => {
+        return (await metric(collector.url, accepted)) > soFar + 500;
+      });
+      running = false;
+      const told = await loading;
+      expect(told.retried).toBeGreaterThan(0);
+      expect(told.refused.size).toBeGreaterThan(0);
+
+      const stored = new Map<string, number>();
+      for (const { value } of await readTopic([broker.address], topic)) {
+        const { event_id: id } = JSON.parse(String(value)) as { event_id: string };
+        stored.set(id, (stored.get(id) ?? 0) + 1);
+      }
+      const lost = [...told.acknowledged].filter((id) => !stored.has(id));
+      expect(lost).toEqual([]);
+      const foreign = [...stored.keys()].filter((id) => !told.tries.has(id));
+      expect(foreign).toEqual([]);
+      const tooOften = [...stored].filter(([id, times]) => times > told.tries.get(id)!);
+      expect(tooOften).toEqual([]); // no more than one of each try
+
+      await untilCounted(database.pool, [broker.address], topic);
+      const cells = await liveCells(database.pool);
+      const minute = String(Math.floor(timestamp / 60_000) * 60_000);
+      expect(cells.get(`${AD}|${minute}|`)).toBe(stored.size);
+    } finally {
+      running = false;
+      await worker.stop();
+      await collector.close();
+    }
+  }, 240_000);
+});
+
+describe('a collector without a broker', () => {
+  it('starts, refuses quickly, and takes clicks when the broker comes', async () => {
+    const topic = await createTopic('late');
+    await broker.stop();
+    const env = {
+      TRUECOUNT_KAFKA_BROKERS: broker.address,
+      TRUECOUNT_TOPICS: topic,
+      TRUECOUNT_COLLECT_PORT: '0',
+      TRUECOUNT_COLLECT_LINGER_MS: '1000',
+      TRUECOUNT_HOME: join(dir, 'home'),
+    };
+    const child = spawnTruecount(['run', 'collect'], env);
+    let log = '';
+    child.stderr!.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    try {
+      const url = await until('it says where it is', () => /"url":"(http:[^"]+)"/.exec(log)?.[1]);
+      const post = (): Promise<Response> =>
+        fetch(`${url}/clicks`, {
+          method: 'POST',
+          body: '{"ad_id":"a"}',
+          headers: { 'content-type': 'text/plain' },
+        });
+      const startMs = performance.now();
+      const refused = await post();
+      expect(performance.now() - startMs).toBeLessThan(1_000);
+      expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+      expect((await bodyOf<{ code: string }>(refused)).code).toBe('dependency_unreachable');
+      expect((await fetch(`${url}/health/live`)).status).toBe(200);
+      broker = await startKafka({ dir, heapMegabytes: 256 });
+      await until('it takes clicks', async () => (await post()).status === 202);
+      // Told to stop while requests are under way, it answers them first.
+      const last = Array.from({ length: 20 }, post);
+      await until('they have arrived', async () => {
+        return (await metric(url, 'truecount_collect_queue_clicks')) === last.length;
+      });
+      child.kill('SIGTERM');
+      const statuses = (await Promise.all(last)).map(({ status }) => status);
+      expect(statuses).toEqual(Array(20).fill(202));
+      expect(await ended).toBe(0);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  }, 240_000);
+});
+
+describe('a collector whose broker is frozen', () => {
+  it('keeps its memory bounded, answers 503 at once, and goes on where it was', async () => {
+    const topic = await createTopic('frozen');
+    const collector: RunningCollector = await collecting([broker.address], topic, {
+      queueClicksMax: 1_000,
+      queueBytesMax: 4 * 1024 * 1024,
+      ackTimeoutMs: 1_500,
+    });
+    const text = JSON.stringify({
+      event_id: 'x',
+      ad_id: 'a',
+      timestamp: Date.now(),
+      x: 'y'.repeat(60_000),
+    });
+    const post = async (): Promise<[number, string]> => {
+      const answer = await fetch(`${collector.url}/clicks`, { method: 'POST', body: text });
+      return [answer.status, (await bodyOf<{ code?: string }>(answer)).code ?? ''];
+    };
+    try {
+      expect(await post()).toEqual([202, '']);
+      process.kill(broker.pid, 'SIGSTOP');
+      const answers = await Promise.all(Array.from({ length: 200 }, post));
+      const codes = new Set(answers.map(([status, code]) => `${String(status)} ${code}`));
+      expect([...codes].sort()).toEqual(['503 dependency_unreachable', '503 overloaded']);
+      expect(await metric(collector.url, 'truecount_collect_held_bytes')).toBe(0);
+      const startMs = performance.now();
+      expect(await post()).toEqual([503, 'dependency_unreachable']);
+      expect(performance.now() - startMs).toBeLessThan(500);
+      process.kill(broker.pid, 'SIGCONT');
+      await until('clicks are taken again', async () => (await post())[0] === 202);
+      expect(await metric(collector.url, 'truecount_collect_outages_total')).toBe(1);
+    } finally {
+      process.kill(broker.pid, 'SIGCONT');
+      await collector.close();
+    }
+  }, 120_000);
+});
