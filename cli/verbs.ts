@@ -54,6 +54,11 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./verbs/ingest.js'),
   },
   {
+    name: 'mapping',
+    summary: 'mappings: which columns of a file or log make a click',
+    load: () => import('./verbs/mapping.js'),
+  },
+  {
     name: 'tail',
     summary: 'follow the logs of an ad server and send their clicks',
     load: () => import('./verbs/tail.js'),

@@ -1,0 +1,45 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { TruecountError } from '../core/errors.js';
+import { formatByName } from '../ingest/formats/format-by-name.js';
+import { FORMATS, openRecordReader } from '../ingest/formats/record-reader.js';
+import type { Format, ReaderState, RecordReader } from '../ingest/formats/record-reader.js';
+import { readMappingFile } from './mapping-file.js';
+
+/** Options of verbs that read files of clicks. */
+export interface FormatOptions {
+  readonly format?: Format;
+  readonly mapping?: string;
+  readonly source?: string;
+}
+
+export function withFormatOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--format <name>',
+        'default: log if the mapping has one, csv or tsv by the name, else ndjson',
+      ).choices(FORMATS),
+    )
+    .option('--mapping <file>', 'YAML or JSON: which columns of a CSV or log make a click')
+    .option('--source <name>', 'tells sources with equal lines apart in ids by position');
+}
+
+/**
+ * A reader for a file as the options say.
+ * @throws TruecountError `not_found`, `invalid_mapping`, `invalid_argument`
+ */
+export function readerFor(path: string, options: FormatOptions, state?: ReaderState): RecordReader {
+  const mapping =
+    options.mapping === undefined ? undefined : readMappingFile(options.mapping).mapping;
+  const byMapping = mapping?.log === undefined ? undefined : 'log';
+  const format = options.format ?? byMapping ?? formatByName(path);
+  if (format === 'ndjson' && mapping !== undefined) {
+    throw new TruecountError(
+      'invalid_argument',
+      `--mapping is for CSV and logs; ${path} would be NDJSON`,
+      { hint: 'add --format csv, or combined-log; a line of NDJSON is sent as it is' },
+    );
+  }
+  return openRecordReader({ format, mapping, source: options.source, state, multiline: true });
+}
