@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify';
 import type { Kafka } from 'kafkajs';
 import type { Logger } from 'pino';
 import { TruecountError } from '../core/errors.js';
@@ -22,6 +23,8 @@ export interface RunningCollector {
   /** Takes no new connections, answers what has been asked, then lets the broker go. */
   close(): Promise<void>;
 }
+
+const IDLE_CHECK_MS = 50;
 
 /**
  * Starts the collector. It starts without Kafka too, and answers 503 until it is there.
@@ -63,7 +66,7 @@ export async function startCollector(options: CollectOptions): Promise<RunningCo
     return {
       url,
       close: async () => {
-        await app.close();
+        await closed(app);
         await end();
       },
     };
@@ -73,8 +76,20 @@ export async function startCollector(options: CollectOptions): Promise<RunningCo
   }
 }
 
+/** Connections that were busy at first are ended as soon as they have their answer. */
+async function closed(app: FastifyInstance): Promise<void> {
+  const idle = setInterval(() => {
+    app.server.closeIdleConnections();
+  }, IDLE_CHECK_MS);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(idle);
+  }
+}
+
 async function listen(
-  app: Awaited<ReturnType<typeof createCollectApp>>,
+  app: FastifyInstance,
   { host, port }: CollectSettings,
 ): Promise<string> {
   try {
