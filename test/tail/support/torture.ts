@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { watch } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RotatingWriter } from './rotating-writer.js';
 import { randomOf } from './rotating-writer.js';
@@ -19,13 +22,16 @@ export async function torture(
   try {
     for (let kill = 0; kill < kills; kill++) {
       tail = await TailProcess.start(options);
-      const until = (kill + 0.7) / (kills + 0.5);
-      while (writer.share < until && writer.step()) {
+      const to = (share: number): boolean => writer.share < (kill + share) / (kills + 0.5);
+      while (to(0.5) && writer.step()) {
         if (random() % 8 === 0) await delay(1 + (random() % 4));
       }
-      await delay(random() % 60);
+      while (to(0.8) && writer.step());
+      // Every other kill hits the time between the acknowledgement and the saved position.
+      if (kill % 2 === 0) await untilSaving(options.home);
+      else await delay(random() % 40);
       await tail.end('SIGKILL');
-      while (writer.share < (kill + 1) / (kills + 0.5) && writer.step());
+      while (to(1) && writer.step());
     }
     tail = await TailProcess.start(options);
     while (writer.step()) if (random() % 8 === 0) await delay(1);
@@ -35,4 +41,12 @@ export async function torture(
   } finally {
     tail?.child.kill('SIGKILL');
   }
+}
+
+/** Resolves when the tail begins to write its state, or has not for a while. */
+async function untilSaving(home: string): Promise<void> {
+  const changes = watch(join(home, 'tail'));
+  const signal = AbortSignal.timeout(500);
+  await once(changes, 'change', { signal }).catch(() => undefined);
+  changes.close();
 }
