@@ -29,6 +29,7 @@ const USAGE = `Usage: npm run bench -- [NAME]... [options]
   --rounds N     rounds of stream (default 3)
   --seconds N    length of freshness and collect (default 30)
   --rate N       clicks a second of freshness (default 20000), requests of collect (default 10000)
+  --per-request N  clicks in one request of collect (default 1)
   --restart      kill the broker in the middle of collect, and start it again`;
 
 const { values, positionals } = parseArgs({
@@ -39,6 +40,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '30' },
     rate: { type: 'string' },
+    'per-request': { type: 'string', default: '1' },
     restart: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -62,6 +64,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Report | readonly Report
   collect: () =>
     benchCollect({
       rate: Number(values.rate ?? 10_000),
+      clicks: Number(values['per-request']),
       seconds: Number(values.seconds),
       restart: values.restart,
     }),

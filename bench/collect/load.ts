@@ -16,6 +16,8 @@ export interface LoadTask {
   readonly perSecond: number;
   readonly seconds: number;
   readonly connections: number;
+  /** Clicks in one request. */
+  readonly clicks: number;
 }
 
 export interface LoadResult {
@@ -102,9 +104,11 @@ class Load {
   private send(socket: Socket & { request?: number }, n: number): void {
     socket.request = n;
     this.tries[n]!++;
-    const body = bodyOf(this.task, n);
+    const { clicks } = this.task;
+    const lines = Array.from({ length: clicks }, (_, i) => bodyOf(this.task, n * clicks + i));
+    const body = lines.join('\n');
     socket.write(
-      'POST /clicks HTTP/1.1\r\nhost: collector\r\ncontent-type: application/json\r\n' +
+      'POST /clicks HTTP/1.1\r\nhost: collector\r\ncontent-type: application/x-ndjson\r\n' +
         `content-length: ${String(body.length)}\r\n\r\n${body}`,
     );
   }

@@ -23,8 +23,10 @@ const WARM_UP_SECONDS = 3;
 const DEADLINE_MS = 60_000;
 
 export interface CollectBenchOptions {
-  /** Requests a second, of one click each. */
+  /** Requests a second. */
   readonly rate: number;
+  /** Clicks in one request. */
+  readonly clicks: number;
   readonly seconds: number;
   /** Kill the broker in the middle, and start it again. */
   readonly restart: boolean;
@@ -81,10 +83,12 @@ async function run(
     const collectorCpu = cpuSeconds(collector.pid!) - before.collector;
     brokerCpu += cpuSeconds(broker.pid) - before.broker;
     const checked = await compare(config, task, result);
+    const perClick = (cpuS: number): string =>
+      ((cpuS * 1e6) / (result.requests * options.clicks)).toFixed(1);
     const latencies = [...result.latenciesMs.subarray(WARM_UP_SECONDS * options.rate)];
     const known = latencies.filter((ms) => !Number.isNaN(ms));
     return {
-      name: `collect: ${thousands(options.rate)} requests/s of one click for ${String(seconds)} s`,
+      name: `collect: ${thousands(options.rate)} requests/s of ${String(options.clicks)} click(s) for ${String(seconds)} s`,
       rows: [
         {
           'sent/s': thousands(result.requests / Math.max(seconds, result.sendingMs / 1000)),
@@ -94,9 +98,9 @@ async function run(
           'tried again': thousands(
             result.tries.reduce((n, tries) => n + Math.max(0, tries - 1), 0),
           ),
-          'CPU s: collector': collectorCpu.toFixed(1),
-          broker: brokerCpu.toFixed(1),
-          load: cpu.toFixed(1),
+          'CPU µs per click: collector': perClick(collectorCpu),
+          broker: perClick(brokerCpu),
+          load: perClick(cpu),
           'collector MB': Math.round(peakRssBytes(collector.pid!) / 1e6),
         },
       ],
@@ -159,6 +163,7 @@ function taskOf(config: Config, options: CollectBenchOptions, seconds: number): 
     perSecond: options.rate,
     seconds,
     connections: options.connections ?? 200,
+    clicks: options.clicks,
   };
 }
 
@@ -191,25 +196,27 @@ interface Compared {
 
 /** Reads the topic: every acknowledged click must be there just as it was sent. */
 async function compare(config: Config, task: LoadTask, result: LoadResult): Promise<Compared> {
-  const copies = new Uint16Array(result.requests);
+  const clicks = result.requests * task.clicks;
+  const copies = new Uint16Array(clicks);
   let [changed, foreign] = [0, 0];
   const prefix = `{"event_id":"${task.run}-`;
   await eachValue(config.kafka.brokers!, (value) => {
     const n = value.startsWith(prefix) ? Number.parseInt(value.slice(prefix.length), 10) : -1;
-    if (n < 0 || n >= result.requests) foreign++;
+    if (n < 0 || n >= clicks) foreign++;
     else if (value !== bodyOf(task, n)) changed++;
     else copies[n]!++;
   });
-  const acknowledged = result.latenciesMs.map((ms) => (Number.isNaN(ms) ? 0 : 1));
+  const acknowledged = (n: number): boolean =>
+    !Number.isNaN(result.latenciesMs[Math.floor(n / task.clicks)]!);
   const sum = (of: (n: number) => boolean): number =>
     copies.reduce((count, _, n) => count + (of(n) ? 1 : 0), 0);
-  const lost = sum((n) => acknowledged[n] === 1 && copies[n] === 0);
+  const lost = sum((n) => acknowledged(n) && copies[n] === 0);
   const repeated = sum((n) => copies[n]! > 1);
-  const unacknowledged = sum((n) => acknowledged[n] === 0);
-  const stored = sum((n) => acknowledged[n] === 0 && copies[n]! > 0);
+  const unacknowledged = sum((n) => !acknowledged(n));
+  const stored = sum((n) => !acknowledged(n) && copies[n]! > 0);
   return {
     verdict:
-      `${thousands(result.requests - unacknowledged)} acknowledged, ${thousands(lost)} of them not on ` +
+      `${thousands(clicks - unacknowledged)} clicks acknowledged, ${thousands(lost)} of them not on ` +
       `the log; ${thousands(unacknowledged)} not acknowledged, ${thousands(stored)} of them on the ` +
       `log; ${thousands(repeated)} ids on it more than once (they count once); ` +
       `${thousands(changed)} changed, ${thousands(foreign)} foreign`,
