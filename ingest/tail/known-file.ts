@@ -58,6 +58,8 @@ export interface SeenFile {
   readonly named: 'asked' | 'rotated' | 'gone';
   /** Since when size and time of change have been as they are, as far as the tail saw. */
   readonly quietSinceMs: number;
+  /** When the tail saw it first, since it runs. */
+  readonly firstSeenMs: number;
 }
 
 export const NOTHING: Sample = { bytes: 0, sha256: '' };

@@ -103,7 +103,7 @@ function decideOther(
   const candidates = longestFirst(alike).filter((one) => holds(file, one, inputs.refuted));
   if (candidates.length > 0) return { kind: 'compare', file, candidates };
   const partial = alike.some((one) => !file.gz && file.size < one.offset);
-  if (partial && inputs.nowMs - file.quietSinceMs < inputs.graceMs) return { kind: 'wait', file };
+  if (partial && inputs.nowMs - file.firstSeenMs < inputs.graceMs) return { kind: 'wait', file };
   if (why === 'new' && file.named === 'rotated' && file.mtimeMs < inputs.createdMs) {
     return { kind: 'ignore', file };
   }

@@ -12,6 +12,7 @@ const GZ_HEAD_BYTES = 4096;
 interface Remembered {
   readonly size: number;
   readonly mtimeMs: number;
+  readonly firstMs: number;
   readonly sinceMs: number;
   readonly kind: string;
   readonly head: Buffer;
@@ -73,8 +74,8 @@ export class Scanner {
       if (seen.kind === 'plain' || seen.kind === 'gz') {
         const { fileId, size, mtimeMs } = stats;
         const gz = seen.kind === 'gz';
-        const quietSinceMs = seen.sinceMs;
-        files.push({ path, fileId, size, mtimeMs, gz, head: seen.head, named, quietSinceMs });
+        const { head, sinceMs: quietSinceMs, firstMs: firstSeenMs } = seen;
+        files.push({ path, fileId, size, mtimeMs, gz, head, named, quietSinceMs, firstSeenMs });
       } else if (seen.kind !== 'unfinished') {
         const why = `is ${seen.kind}, which is not read: decompress it, or ingest it`;
         unreadable.set(path, why);
@@ -116,7 +117,8 @@ export class Scanner {
       // Deleted while it is decompressed: there is no other way to its bytes.
       if (content.gz) return before && { ...before, size, mtimeMs, sinceMs: nowMs };
       const bytes = await content.read(0, GZ_HEAD_BYTES);
-      return { size, mtimeMs, sinceMs: nowMs, ...headOf(path, bytes) };
+      const firstMs = before?.firstMs ?? nowMs;
+      return { size, mtimeMs, firstMs, sinceMs: nowMs, ...headOf(path, bytes) };
     } finally {
       if (open === undefined) await content.close();
     }

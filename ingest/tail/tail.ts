@@ -83,6 +83,9 @@ export class Tail {
   private ending = false;
   private wake = (): void => undefined;
   private turn = 0;
+  private hasLooked = false;
+  /** Files of which the last look could not tell yet what they are. */
+  private undecided: SeenFile[] = [];
   private logged = { sinceMs: 0, count: 0 };
 
   constructor(private readonly options: TailOptions) {
@@ -122,18 +125,23 @@ export class Tail {
 
   /** Why some file is not read. */
   problem(): string | undefined {
+    if (!this.hasLooked) return 'the files were not looked at yet';
     return [...this.followed.values()].find(({ problem }) => problem !== undefined)?.problem;
   }
 
   /** Files with their unread bytes, for whoever asks. */
   lag(): { path: string; bytes: number; sinceMs: number | undefined }[] {
-    return [...this.followed.values()]
-      .filter(({ seen }) => seen !== undefined)
-      .map((one) => {
+    const known = [...this.followed.values()].filter(({ seen }) => seen !== undefined);
+    return [
+      ...known.map((one) => {
         const bytes = unreadBytes(one);
         const sinceMs = bytes > 0 ? one.unread.since(one.known.offset) : undefined;
         return { path: one.known.path, bytes, sinceMs };
-      });
+      }),
+      ...this.undecided.map(({ path, size, quietSinceMs }) => {
+        return { path, bytes: size, sinceMs: quietSinceMs };
+      }),
+    ];
   }
 
   counts(): { openFiles: number; setAside: number } {
@@ -166,7 +174,12 @@ export class Tail {
     });
     const forget = new Set(plan.forget.map(({ id }) => id));
     for (const known of plan.vanished) await this.vanish(known, forget.has(known.id));
-    for (const decision of plan.decisions) await this.apply(decision, nowMs);
+    const undecided: SeenFile[] = [];
+    for (const decision of plan.decisions) {
+      if (!(await this.apply(decision, nowMs))) undecided.push(decision.file);
+    }
+    this.undecided = undecided;
+    this.hasLooked = true;
     await this.limitOpen();
   }
 
@@ -187,30 +200,28 @@ export class Tail {
     this.changed = true;
   }
 
-  private async apply(decision: Decision, nowMs: number): Promise<void> {
+  /** Whether it is clear what the file is. */
+  private async apply(decision: Decision, nowMs: number): Promise<boolean> {
     const { file } = decision;
     const { path, fileId } = file;
     switch (decision.kind) {
-      case 'go_on': {
-        const followed = this.followed.get(decision.known.id)!;
-        await this.goOn(followed, file, nowMs);
-        return;
-      }
+      case 'go_on':
+        await this.goOn(this.followed.get(decision.known.id)!, file, nowMs);
+        return true;
       case 'begin':
         this.options.log.info(
           { file: path },
           `${BEGIN_WORDS[decision.why]}: reading it from byte 0`,
         );
         await this.add({ ...START, path, firstPath: path, fileId }, file, nowMs);
-        return;
+        return true;
       case 'compare':
-        await this.compare(file, decision.candidates, nowMs);
-        return;
+        return this.compare(file, decision.candidates, nowMs);
       case 'ignore':
         this.say(path, 'was rotated away before this state began: not read');
-        return;
+        return true;
       case 'wait':
-        return;
+        return false;
     }
   }
 
@@ -243,14 +254,14 @@ export class Tail {
     await this.goOn(followed, file, nowMs);
   }
 
-  /** Finds the longest content that the file is a copy of. */
+  /** Finds the longest content that the file is a copy of; false if there is none, or not yet. */
   private async compare(
     file: SeenFile,
     candidates: readonly KnownFile[],
     nowMs: number,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const content = await openSeen(file);
-    if (content === undefined) return;
+    if (content === undefined) return false;
     try {
       // Forward, as a gz file is read.
       for (const known of candidates.toReversed()) {
@@ -258,21 +269,22 @@ export class Tail {
         const window = await content.read(offset - tail.bytes, tail.bytes);
         const isShort = window.length < tail.bytes;
         const mayGrow = nowMs - file.quietSinceMs < this.options.graceMs;
-        if (isShort && content.ended === 'cut_short' && mayGrow) return;
+        if (isShort && content.ended === 'cut_short' && mayGrow) return false;
         if (!beginsWith(window, tail)) this.refuted.add(pairOf(known, file));
       }
     } catch (error) {
       this.say(file.path, `cannot be read: ${(error as Error).message}`);
-      return;
+      return false;
     } finally {
       await content.close();
     }
     const original = candidates.find((known) => !this.refuted.has(pairOf(known, file)));
-    if (original === undefined) return;
+    if (original === undefined) return false;
     const { path: was, firstPath, offset, head, tail, skipping, reader } = original;
     this.options.log.info({ file: file.path, was, offset }, 'a copy of a known file: reading on');
     const position = { offset, head, tail, skipping, reader };
     await this.add({ ...position, path: file.path, firstPath, fileId: file.fileId }, file, nowMs);
+    return true;
   }
 
   /** Appended lines of the files in turn; undefined if there are none. */

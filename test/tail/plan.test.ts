@@ -33,6 +33,7 @@ function seen(fileId: string, content: string, more: Partial<SeenFile> = {}): Se
     head: bytes.subarray(0, SAMPLE_BYTES_MAX),
     named: 'asked',
     quietSinceMs: 0,
+    firstSeenMs: 0,
     ...more,
   };
 }
@@ -90,7 +91,7 @@ describe('planFiles', () => {
 
   it('waits for a copy that is being written, but not for ever', () => {
     const a = known(1, 'x'.repeat(3_000));
-    const file = seen('1:9', 'x'.repeat(2_000), { quietSinceMs: 950 });
+    const file = seen('1:9', 'x'.repeat(2_000), { firstSeenMs: 950 });
     expect(only({ known: [a], seen: [file] }).kind).toBe('wait');
     expect(only({ known: [a], seen: [file], nowMs: 1_050 }).kind).toBe('begin');
   });
@@ -148,6 +149,7 @@ describe('isClosed', () => {
 class World {
   readonly names = new Map<string, number>([['a', 1]]);
   readonly content = new Map<number, { text: string; gz: boolean }>([[1, { text: '', gz: false }]]);
+  private readonly firstSeen = new Map<number, number>();
   private lines = 0;
 
   constructor(private readonly header: string) {
@@ -187,6 +189,7 @@ class World {
     let inode = 1;
     while (this.content.has(inode)) inode++;
     this.content.set(inode, { text, gz });
+    this.firstSeen.delete(inode);
     return inode;
   }
 
@@ -204,8 +207,17 @@ class World {
   seen(nowMs: number): SeenFile[] {
     return [...this.names].map(([path, inode]) => {
       const { text, gz } = this.content.get(inode)!;
-      return seen(`1:${String(inode)}`, text, { path, gz, quietSinceMs: nowMs - 50 });
+      return seen(`1:${String(inode)}`, text, {
+        path,
+        gz,
+        firstSeenMs: this.firstSeenMs(inode, nowMs),
+      });
     });
+  }
+
+  private firstSeenMs(inode: number, nowMs: number): number {
+    if (!this.firstSeen.has(inode)) this.firstSeen.set(inode, nowMs);
+    return this.firstSeen.get(inode)!;
   }
 
   textOf(fileId: string): string {

@@ -63,13 +63,14 @@ export class TailProcess {
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
-  /** Resolves when all files are read to their ends and acknowledged, in two looks. */
+  /** Resolves when all files are read to their ends and acknowledged. */
   async untilDrained(deadlineMs = 30_000): Promise<void> {
     let times = 0;
     await until(
       'nothing waits to be read',
       async () => {
-        const isDrained = (await this.metric('truecount_tail_lag_bytes')) === 0;
+        const { ok } = await fetch(`${this.url}/health`);
+        const isDrained = ok && (await this.metric('truecount_tail_lag_bytes')) === 0;
         times = isDrained ? times + 1 : 0;
         return times >= 3;
       },

@@ -1,0 +1,64 @@
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Running } from '../../runtime/stack/component.js';
+import { startKafka } from '../../runtime/stack/kafka.js';
+import { end, processRef } from '../../runtime/stack/process.js';
+import { createTopic } from '../support/faults/servers.js';
+import { readTopic } from '../support/stream.js';
+import { until } from '../support/until.js';
+import { TailProcess } from './support/tail-process.js';
+
+/** A broker of its own, since it is killed. */
+const home = mkdtempSync(join(tmpdir(), 'truecount-tail-'));
+let broker: Running;
+
+beforeAll(async () => {
+  broker = await startKafka({ dir: join(home, 'kafka'), heapMegabytes: 256 });
+}, 180_000);
+afterAll(async () => {
+  await broker.stop();
+  rmSync(home, { recursive: true, force: true });
+});
+
+function lines(prefix: string, count: number): string {
+  return Array.from({ length: count }, (_, i) => `{"n":"${prefix}${String(i)}"}\n`).join('');
+}
+
+it('reads no further while Kafka is away, says so once, and loses nothing', async () => {
+  const topic = await createTopic([broker.address], 1);
+  const log = join(home, 'a.log');
+  writeFileSync(log, lines('before', 100));
+  const options = { home, brokers: [broker.address], topic, args: [log] };
+  let tail = await TailProcess.start(options);
+  try {
+    await tail.untilDrained();
+    await end(processRef(broker.pid)!, { first: 'SIGKILL', deadlineMs: 20_000 });
+    appendFileSync(log, lines(`during${'x'.repeat(200)}`, 50_000));
+    const written = 50_000 * 200;
+    await until('the outage shows', async () => (await tail.metric('truecount_tail_outage')) === 1);
+    const health = await fetch(`${tail.url}/health`);
+    expect(health.status).toBe(503);
+    expect(await tail.metric('truecount_tail_lag_bytes')).toBeGreaterThan(written);
+    expect(await tail.metric('truecount_tail_oldest_unread_seconds')).toBeGreaterThan(0);
+    expect(await tail.metric('truecount_tail_lines_total')).toBe(100);
+
+    // Told to stop now it does so at once, and another one goes on, still without Kafka.
+    const sinceMs = performance.now();
+    expect(await tail.end('SIGTERM')).toBe(0);
+    expect(performance.now() - sinceMs).toBeLessThan(5_000);
+    tail = await TailProcess.start(options);
+    await until('the outage shows', async () => (await tail.metric('truecount_tail_outage')) === 1);
+    broker = await startKafka({ dir: join(home, 'kafka'), heapMegabytes: 256 });
+    await tail.untilDrained(90_000);
+    expect(tail.lines.filter((line) => line.includes('Kafka is away'))).toHaveLength(1);
+    expect(tail.lines.filter((line) => line.includes('Kafka is back'))).toHaveLength(1);
+    expect(await tail.metric('truecount_tail_outage')).toBe(0);
+    expect(await tail.end('SIGTERM')).toBe(0);
+  } finally {
+    tail.child.kill('SIGKILL');
+  }
+  const onLog = (await readTopic([broker.address], topic)).map(({ value }) => value!.toString());
+  expect(new Set(onLog).size).toBe(50_100);
+}, 240_000);

@@ -1,0 +1,230 @@
+import { mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { formatByName } from '../../ingest/formats/format-by-name.js';
+import { START } from '../../ingest/tail/known-file.js';
+import { StateLock } from '../../ingest/tail/lock.js';
+import { ReasonKinds } from '../../ingest/tail/metrics.js';
+import { globExpression, namedPaths, parsePattern } from '../../ingest/tail/names.js';
+import { RejectsFile } from '../../ingest/tail/rejects.js';
+import { readState, writeState } from '../../ingest/tail/state-file.js';
+import type { TailState } from '../../ingest/tail/state-file.js';
+import { takeLines } from '../../ingest/tail/take-lines.js';
+import { UnreadSince } from '../../ingest/tail/unread.js';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'truecount-tail-'));
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('takeLines', () => {
+  it('gives the same lines however the bytes arrive', () => {
+    const text = fc.array(fc.constantFrom('a', 'é', '\n', '\r', 'long'.repeat(4)), {
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(text, fc.array(fc.nat(9)), (parts, sizes) => {
+        const all = Buffer.from(parts.join(''));
+        const bytesMax = 10;
+        const lines: (string | null)[] = [];
+        let skipping = false;
+        let from = 0;
+        let to = 0;
+        for (let i = 0; to < all.length; i++) {
+          to = Math.min(all.length, to + 1 + (sizes[i] ?? 3));
+          const last = to === all.length;
+          const inputs = { bytesMax, skipping, last };
+          const taken = takeLines(all.subarray(from, to), inputs);
+          lines.push(...taken.lines.map((line) => line && line.toString('latin1')));
+          from += taken.taken;
+          ({ skipping } = taken);
+        }
+        const expected = all.toString('latin1').split('\n');
+        if (expected.at(-1) === '') expected.pop();
+        expect(lines).toEqual(expected.map((line) => (line.length > bytesMax ? null : line)));
+      }),
+    );
+  });
+});
+
+describe('names', () => {
+  it.each([
+    ['*.log', ['a.log', '.log'], ['a.log']],
+    ['.*', ['.a', 'a'], ['.a']],
+    ['a?c', ['abc', 'ac', 'a.c'], ['abc', 'a.c']],
+    ['[a-c]*', ['b1', 'd1'], ['b1']],
+    ['[!a]', ['a', 'b'], ['b']],
+    ['[]x]', [']', 'x', 'y'], [']', 'x']],
+    ['a+(b)$', ['a+(b)$', 'aab'], ['a+(b)$']],
+    ['[', ['['], ['[']],
+  ])('%s names of %j those: %j', (glob, names, expected) => {
+    expect(names.filter((name) => globExpression(glob).test(name))).toEqual(expected);
+  });
+
+  it('a file stands for its rotated names, too; a folder for what is in it', () => {
+    const patterns = [
+      parsePattern('a.log', '/l', () => false),
+      parsePattern('/m', '/l', () => true),
+      parsePattern('a.log.1', '/l', () => false),
+    ];
+    const names = ['a.log', 'a.log.1', 'a.log-20261121.gz', 'a.logs', '.hidden'];
+    expect(Object.fromEntries(namedPaths(patterns, () => names))).toEqual({
+      '/l/a.log': 'asked',
+      '/l/a.log.1': 'asked',
+      '/l/a.log-20261121.gz': 'rotated',
+      '/m/a.log': 'asked',
+      '/m/a.log.1': 'asked',
+      '/m/a.log-20261121.gz': 'asked',
+      '/m/a.logs': 'asked',
+    });
+  });
+
+  it('refuses a wildcard in the name of a folder', () => {
+    expect(() => parsePattern('/var/*/a.log', '/', () => false)).toThrow('last part');
+  });
+
+  it.each([
+    ['clicks.csv', 'csv'],
+    ['clicks.csv.1.gz', 'csv'],
+    ['clicks-2026.TSV', 'tsv'],
+    ['csvs.log', 'ndjson'],
+  ])('%s is %s', (name, format) => {
+    expect(formatByName(join('/csv', name))).toBe(format);
+  });
+});
+
+describe('the state file', () => {
+  const owner = { source: 'host', topic: 'clicks', format: 'csv' };
+  const path = (): string => join(folder, 'state.json');
+
+  it('is read as it was written, and nothing else is left beside it', async () => {
+    const file = {
+      ...START,
+      id: 1,
+      path: '/a',
+      firstPath: '/a',
+      fileId: '1:2',
+      archiveBytes: null,
+      lastSeenMs: 7,
+      reader: { line: 1, row: 1, chain: 'x', header: ['a'] },
+    };
+    const state: TailState = { ...readState(path(), owner, 5), nextId: 2, files: [file] };
+    await writeState(path(), state);
+    expect(readState(path(), owner, 9)).toEqual({ ...state, createdMs: 5 });
+    expect(readdirSync(folder)).toEqual(['state.json']);
+  });
+
+  it.each([
+    ['cut off', '{"version":1,'],
+    ['empty', ''],
+    ['of another version', '{"version":2}'],
+    ['with a negative offset', JSON.stringify({ version: 1, ...owner, files: [{ offset: -1 }] })],
+  ])('that is %s is refused with what to do', (_, text) => {
+    writeFileSync(path(), text);
+    expect(() => readState(path(), owner, 0)).toThrow(
+      expect.objectContaining({ code: 'invalid_argument', hint: expect.stringContaining('copy') }),
+    );
+  });
+
+  it.each(['source', 'topic', 'format'] as const)('is refused with another %s', async (key) => {
+    await writeState(path(), readState(path(), owner, 0));
+    const other = { ...owner, [key]: 'other' };
+    expect(() => readState(path(), other, 0)).toThrow(
+      expect.objectContaining({ code: 'conflict', message: expect.stringContaining(key) }),
+    );
+  });
+});
+
+describe('the lock of a state', () => {
+  const path = (): string => join(folder, 'lock');
+  const alive = { startedOf: () => 'now' };
+  const dead = { startedOf: (pid: number) => (pid === process.pid ? 'later' : undefined) };
+
+  it('is for one at a time, and free when it is released', () => {
+    const lock = StateLock.take(path(), alive, Date.now());
+    expect(() => StateLock.take(path(), alive, Date.now())).toThrow(
+      expect.objectContaining({ code: 'conflict' }),
+    );
+    lock.release();
+    StateLock.take(path(), alive, Date.now()).release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('of a dead process is taken over, and the dead one would notice', async () => {
+    const lock = StateLock.take(path(), alive, Date.now());
+    StateLock.take(path(), dead, Date.now());
+    await expect(lock.hold()).rejects.toMatchObject({ code: 'conflict' });
+    lock.release();
+    expect(readdirSync(folder)).toEqual(['lock']);
+  });
+
+  it('of another host is taken over after a silence', () => {
+    writeFileSync(path(), '{"host":"elsewhere","pid":1,"started":"x","token":"t"}');
+    expect(() => StateLock.take(path(), alive, Date.now())).toThrow('elsewhere');
+    const past = new Date(Date.now() - 31_000);
+    utimesSync(path(), past, past);
+    StateLock.take(path(), alive, Date.now()).release();
+  });
+
+  it('that a crash left half written is no lock', () => {
+    writeFileSync(path(), '{"host"');
+    StateLock.take(path(), alive, Date.now()).release();
+  });
+});
+
+describe('rejected lines', () => {
+  it('are kept as they are, in a bounded space', async () => {
+    const file = new RejectsFile(join(folder, 'r'), 150);
+    const reject = { file: '/a', line: 7, column: 3, reason: 'why' };
+    await file.append([{ ...reject, bytes: Buffer.from('é') }], 0);
+    await file.append([{ ...reject, bytes: Buffer.from([0xff]) }], 0);
+    await file.append([{ ...reject, bytes: null }], 0);
+    const lines = (name: string): unknown[] =>
+      readFileSync(join(folder, name), 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown);
+    const at = '1970-01-01T00:00:00.000Z';
+    expect(lines('r.1')).toEqual([
+      { at, ...reject, text: 'é' },
+      { at, ...reject, base64: '/w==' },
+    ]);
+    expect(lines('r')).toEqual([{ at, ...reject }]);
+  });
+
+  it('have a bounded number of kinds', () => {
+    const kinds = new ReasonKinds();
+    expect(kinds.of('the time is unreadable: "x1"')).toBe('the time is unreadable');
+    expect(kinds.of('3 columns instead of 15')).toBe('N columns instead of N');
+    const words = Array.from({ length: 500 }, (_, i) => i.toString(36).replaceAll(/\d/g, '_'));
+    const all = words.map((word) => kinds.of(word));
+    expect(new Set(all).size).toBeLessThan(50);
+    expect(all.at(-1)).toBe('other');
+  });
+});
+
+describe('UnreadSince', () => {
+  it('tells when the oldest unread byte was there', () => {
+    const unread = new UnreadSince();
+    unread.observe(10, 0, 100);
+    unread.observe(30, 0, 200);
+    expect([0, 9, 10, 29, 30].map((offset) => unread.since(offset))).toEqual([
+      100,
+      100,
+      200,
+      200,
+      undefined,
+    ]);
+    unread.observe(30, 10, 300);
+    expect(unread.since(10)).toBe(200);
+    for (let i = 1; i < 1_000; i++) unread.observe(30 + i, 10, 300 + i);
+    expect(unread.since(1_028)).toBeLessThanOrEqual(1_298);
+  });
+});
