@@ -4,6 +4,7 @@ import { TruecountError } from '../core/errors.js';
 import { formatByName } from '../ingest/formats/format-by-name.js';
 import { FORMATS, openRecordReader } from '../ingest/formats/record-reader.js';
 import type { Format, ReaderState, RecordReader } from '../ingest/formats/record-reader.js';
+import type { Mapping } from '../ingest/mapping/mapping-schema.js';
 import { readMappingFile } from './mapping-file.js';
 
 /** Options of verbs that read files of clicks. */
@@ -30,10 +31,8 @@ export function withFormatOptions(command: Command): Command {
  * @throws TruecountError `not_found`, `invalid_mapping`, `invalid_argument`
  */
 export function readerFor(path: string, options: FormatOptions, state?: ReaderState): RecordReader {
-  const mapping =
-    options.mapping === undefined ? undefined : readMappingFile(options.mapping).mapping;
-  const byMapping = mapping?.log === undefined ? undefined : 'log';
-  const format = options.format ?? byMapping ?? formatByName(path);
+  const mapping = mappingOf(options);
+  const format = formatOf(path, options, mapping);
   if (format === 'ndjson' && mapping !== undefined) {
     throw new TruecountError(
       'invalid_argument',
@@ -42,4 +41,18 @@ export function readerFor(path: string, options: FormatOptions, state?: ReaderSt
     );
   }
   return openRecordReader({ format, mapping, source: options.source, state, multiline: true });
+}
+
+/** The format that a file is read in. */
+export function formatName(path: string, options: FormatOptions): Format {
+  return formatOf(path, options, mappingOf(options));
+}
+
+function mappingOf({ mapping }: FormatOptions): Mapping | undefined {
+  return mapping === undefined ? undefined : readMappingFile(mapping).mapping;
+}
+
+function formatOf(path: string, options: FormatOptions, mapping: Mapping | undefined): Format {
+  const byMapping = mapping?.log === undefined ? undefined : 'log';
+  return options.format ?? byMapping ?? formatByName(path);
 }

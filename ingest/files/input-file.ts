@@ -19,8 +19,9 @@ export interface InputFile {
    * @throws TruecountError `invalid_argument` if it cannot be read, or is damaged.
    */
   chunks(from?: number): AsyncIterable<Buffer>;
-  /** Bytes of `sizeBytes` behind which `chunks` is by now. */
+  /** Bytes of `sizeBytes` behind which `chunks` is by now, and at which it began. */
   readBytes(): number;
+  startBytes(): number;
 }
 
 /**
@@ -50,13 +51,16 @@ function streamed(name: string, source: () => AsyncIterable<Buffer>): InputFile 
     identity: undefined,
     chunks: () => decompressed(source(), name),
     readBytes: () => 0,
+    startBytes: () => 0,
   };
 }
 
 function regular(path: string, stats: Stats): InputFile {
   const start = readStart(path);
+  let startBytes = 0;
   let readBytes = 0;
   async function* counted(from: number): AsyncGenerator<Buffer> {
+    startBytes = from;
     readBytes = from;
     for await (const chunk of fileChunks(path, from)) {
       readBytes += chunk.length;
@@ -70,6 +74,7 @@ function regular(path: string, stats: Stats): InputFile {
     identity: identityOf(start, stats),
     chunks: (from = 0) => (isPlain ? counted(from) : behind(from, decompressed(counted(0), path))),
     readBytes: () => Math.min(readBytes, stats.size),
+    startBytes: () => startBytes,
   };
 }
 

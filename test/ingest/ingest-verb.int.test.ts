@@ -1,9 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../../cli/program.js';
+import { packageFile } from '../../runtime/package-root.js';
 import { freshTopic, kafkaBrokers, testKafka } from '../support/stack.js';
+
+const APACHE = packageFile('examples', 'apache.mapping.yaml');
 
 let dir: string;
 let stdout: string;
@@ -32,7 +36,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-function file(name: string, text: string): string {
+function file(name: string, text: string | Buffer): string {
   const path = join(dir, name);
   writeFileSync(path, text);
   return path;
@@ -63,7 +67,9 @@ describe('truecount ingest', () => {
     const rows = ['event_id,ad_id,timestamp', 'e,a,1700000000000', ...bad, ''];
     expect(await main(['ingest', file('clicks.csv', rows.join('\n')), '--topic', topic])).toBe(0);
     expect(stdout).toContain(`sent 1 to ${topic}`);
-    expect(stdout).toContain('rejected 25\n  line 3: the time is unreadable: "yesterday"');
+    expect(stdout).toContain(
+      'rejected 25\n  line 3, character 5: the time is unreadable: "yesterday"',
+    );
     expect(stdout).toContain('  and 5 more');
     expect(await recordsOn(topic)).toBe(1);
   });
@@ -82,16 +88,56 @@ describe('truecount ingest', () => {
     expect(stderr).toContain('cannot be read from line 2, character 1 on');
   });
 
+  it.each(['1', '3'])('sends several files, %s side by side, and sums up', async (parallel) => {
+    const topic = await freshTopic(2);
+    const line = '::1 - - [17/May/2015:10:05:03 +0000] "GET /ad7 HTTP/1.1" 200 17 "-" "curl/8"';
+    const paths = [
+      file('a.log', `${line}\nnonsense\n${line}\n`),
+      file('b.log.gz', gzipSync(`${line.replace('::1', '::2')}\n`)),
+      file('c.log', 'nonsense\n'),
+    ];
+    const args = ['--format', 'combined-log', '--mapping', APACHE, '--parallel', parallel];
+    // Of one of them nothing could be sent: that is a failure, though the others were.
+    expect(await main(['ingest', ...paths, ...args, '--topic', topic, '--json'])).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      sent: 3,
+      rejected: 2,
+      rejections: [
+        { file: paths[0], line: 2, column: 1 },
+        { file: paths[2], line: 1, column: 1 },
+      ],
+      files: [
+        { file: paths[0], sent: 2, rejected: 1 },
+        { file: paths[1], sent: 1, rejected: 0 },
+        { file: paths[2], sent: 0, rejected: 1 },
+      ],
+    });
+    expect(await recordsOn(topic)).toBe(3);
+  });
+
+  it('sends nothing if one of the files is not there', async () => {
+    const topic = await freshTopic(1);
+    const path = file('clicks.ndjson', '{"ad_id":"a"}\n');
+    expect(await main(['ingest', path, 'nowhere', '--topic', topic])).toBe(3);
+    expect(await recordsOn(topic)).toBe(0);
+  });
+
   it.each([
+    ['stdin twice', ['-', '-'], 2, /stdin is named twice/],
     ['a file that is not there', ['nowhere.ndjson'], 3, /there is no file nowhere\.ndjson/],
     ['a folder', [tmpdir()], 2, /is a folder/],
-    ['a mapping for NDJSON', ['package.json', '--mapping', 'm.yaml'], 2, /--mapping is for CSV/],
+    [
+      'a mapping for NDJSON',
+      ['package.json', '--mapping', APACHE],
+      2,
+      /--mapping is for CSV and logs/,
+    ],
     ['a mapping that is not there', ['a.csv', '--mapping', 'm.yaml'], 3, /cannot read the mapping/],
     [
       'an unknown format',
       ['package.json', '--format', 'xml'],
       2,
-      /Allowed choices are ndjson, csv/,
+      /Allowed choices are ndjson, csv, tsv, combined-log/,
     ],
     ['an unknown topic', ['package.json', '--topic', 'no-such-topic'], 3, /no topic no-such-topic/],
   ])('says what is wrong with %s', async (_, args, exit, message) => {
