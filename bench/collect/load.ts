@@ -121,11 +121,12 @@ class Load {
       this.free.push(socket);
     });
     socket.on('data', (chunk) => {
+      if (socket.request === undefined) return; // idle for too long: it is told so, and closed
       const answer = partial === undefined ? chunk : Buffer.concat([partial, chunk]);
       const status = statusOf(answer);
       partial = status === undefined ? answer : undefined;
       if (status === undefined) return;
-      this.answered(socket.request!, status);
+      this.answered(socket.request, status);
       delete socket.request;
       if (!answer.includes('connection: close')) this.free.push(socket);
       this.dispatch();
