@@ -76,9 +76,9 @@ async function startLocked(
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const metrics = createTailMetrics(registry, {
-    files: () => tail.lag(),
-    openFiles: () => tail.counts().openFiles,
-    setAside: () => tail.counts().setAside,
+    files: () => tail.files.lag(),
+    openFiles: () => tail.files.counts().openFiles,
+    setAside: () => tail.files.counts().setAside,
     outage: () => sender.problem() !== undefined,
     nowMs: () => Date.now(),
   });
@@ -116,7 +116,7 @@ async function startLocked(
   const server = await startMetricsServer({
     ...config.metrics,
     registry,
-    ready: () => failure ?? sender.problem() ?? tail.problem(),
+    ready: () => failure ?? sender.problem() ?? tail.files.problem(),
   });
   const done = tail.run();
   const alive = setInterval(() => {

@@ -90,7 +90,7 @@ const CUT_SHORT = 'Z_BUF_ERROR';
 class GzContent implements Content {
   readonly gz = true;
   ended: Content['ended'] = 'no';
-  private chunks: AsyncIterator<Buffer> | undefined;
+  private chunks: AsyncIterator<Buffer, undefined> | undefined;
   private kept: Buffer = Buffer.alloc(0);
   private keptOffset = 0;
   private stop = (): void => undefined;
@@ -134,7 +134,7 @@ class GzContent implements Content {
       source.destroy();
       gunzip.destroy();
     };
-    this.chunks = gunzip[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    this.chunks = gunzip[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
     this.kept = Buffer.alloc(0);
     this.keptOffset = 0;
     this.ended = 'no';

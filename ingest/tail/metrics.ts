@@ -17,10 +17,37 @@ export interface TailGauges {
 }
 
 /** The tail's metrics. Labels are bounded: files that are followed, kinds of reasons. */
-export function createTailMetrics(registry: Registry, gauges: TailGauges) {
+export function createTailMetrics(registry: Registry, asked: TailGauges) {
   const registers = [registry];
-  const age = (sinceMs: number | undefined): number =>
-    sinceMs === undefined ? 0 : Math.max(0, gauges.nowMs() - sinceMs) / 1000;
+  registerGauges(registers, asked);
+  return {
+    lines: new Counter({
+      name: 'truecount_tail_lines_total',
+      help: 'Lines that were read and are acknowledged',
+      registers,
+    }),
+    sent: new Counter({
+      name: 'truecount_tail_sent_total',
+      help: 'Records that Kafka has acknowledged',
+      registers,
+    }),
+    rejected: new Counter({
+      name: 'truecount_tail_rejected_total',
+      help: 'Lines that became no click, by kind of reason',
+      labelNames: ['reason'],
+      registers,
+    }),
+    outages: new Counter({
+      name: 'truecount_tail_outages_total',
+      help: 'Times that Kafka went away',
+      registers,
+    }),
+  };
+}
+
+export type TailMetrics = ReturnType<typeof createTailMetrics>;
+
+function registerGauges(registers: Registry[], asked: TailGauges): void {
   new Gauge({
     name: 'truecount_tail_lag_bytes',
     help: 'Bytes of a file that Kafka has not acknowledged yet (of a gz file: compressed)',
@@ -28,53 +55,43 @@ export function createTailMetrics(registry: Registry, gauges: TailGauges) {
     registers,
     collect() {
       this.reset();
-      for (const { path, bytes } of gauges.files()) this.set({ file: path }, bytes);
+      for (const { path, bytes } of asked.files()) this.set({ file: path }, bytes);
     },
   });
   new Gauge({
     name: 'truecount_tail_oldest_unread_seconds',
-    help: 'For how long the oldest of these bytes have been waiting, over all files',
+    help: 'How long the oldest of these bytes have been waiting, over all files',
     registers,
     collect() {
-      this.set(Math.max(0, ...gauges.files().map(({ sinceMs }) => age(sinceMs))));
+      const since = asked.files().map(({ sinceMs }) => sinceMs ?? asked.nowMs());
+      this.set(Math.max(0, asked.nowMs() - Math.min(...since, asked.nowMs())) / 1000);
     },
   });
-  gauge('truecount_tail_open_files', 'Files held open', () => gauges.openFiles());
-  gauge('truecount_tail_set_aside_files', 'Files that cannot be read; an alarm', () =>
-    gauges.setAside(),
-  );
-  gauge('truecount_tail_outage', '1 while Kafka is away, so that nothing is read', () =>
-    gauges.outage() ? 1 : 0,
-  );
-  return {
-    lines: counter('truecount_tail_lines_total', 'Lines read and acknowledged'),
-    sent: counter('truecount_tail_sent_total', 'Records that Kafka has acknowledged'),
-    rejected: new Counter({
-      name: 'truecount_tail_rejected_total',
-      help: 'Lines that became no click, by kind of reason',
-      labelNames: ['reason'],
-      registers,
-    }),
-    outages: counter('truecount_tail_outages_total', 'Times that Kafka went away'),
-  };
-
-  function gauge(name: string, help: string, value: () => number): void {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(value());
-      },
-    });
-  }
-
-  function counter(name: string, help: string): Counter {
-    return new Counter({ name, help, registers });
-  }
+  new Gauge({
+    name: 'truecount_tail_open_files',
+    help: 'Files held open',
+    registers,
+    collect() {
+      this.set(asked.openFiles());
+    },
+  });
+  new Gauge({
+    name: 'truecount_tail_set_aside_files',
+    help: 'Files that cannot be read before somebody mends something; an alarm',
+    registers,
+    collect() {
+      this.set(asked.setAside());
+    },
+  });
+  new Gauge({
+    name: 'truecount_tail_outage',
+    help: '1 while Kafka is away, so that nothing is read',
+    registers,
+    collect() {
+      this.set(asked.outage() ? 1 : 0);
+    },
+  });
 }
-
-export type TailMetrics = ReturnType<typeof createTailMetrics>;
 
 const KINDS_MAX = 40;
 
@@ -86,7 +103,8 @@ export class ReasonKinds {
   private readonly kinds = new Set<string>();
 
   of(reason: string): string {
-    const kind = reason.split(/[:("]/)[0]!.replaceAll(/\d+/g, 'N').trim().slice(0, 80);
+    const words = reason.split(/[:("]/)[0]!.replaceAll(/\d+/g, 'N');
+    const kind = words.trim().slice(0, 80);
     if (!this.kinds.has(kind) && this.kinds.size >= KINDS_MAX) return 'other';
     this.kinds.add(kind);
     return kind;

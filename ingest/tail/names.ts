@@ -5,7 +5,7 @@ import type { SeenFile } from './known-file.js';
 export interface Pattern {
   readonly folder: string;
   /** Undefined: no file of this name. */
-  named(name: string): Exclude<SeenFile['named'], 'gone'> | undefined;
+  readonly named: (name: string) => Exclude<SeenFile['named'], 'gone'> | undefined;
 }
 
 const WILD = /[*?[\]]/;

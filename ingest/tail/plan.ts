@@ -140,20 +140,35 @@ function forgettable(known: KnownFile, { known: all, nowMs, forgetMs }: PlanInpu
 /** A date in a file's name, as in access-2026-11-21.log or app.20261121-15.log. */
 const DATE = /\d{4,}(?:[-_.T]?\d{2})*/;
 
+/** The name without its date; undefined if it has none. */
+function familyOf(path: string): string | undefined {
+  const family = path.replace(DATE, '');
+  return family === path ? undefined : family;
+}
+
+/** Of the files that are named alike but for a date, the path with the latest. */
+export function latestByFamily(files: readonly SeenFile[]): Map<string, string> {
+  const latest = new Map<string, string>();
+  for (const { path } of files) {
+    const family = familyOf(path);
+    if (family !== undefined && path > (latest.get(family) ?? '')) latest.set(family, path);
+  }
+  return latest;
+}
+
 /**
  * Whether nobody will write to the file any more, so that a last line without an end is one: it
  * has been quiet for the grace period, and it was renamed or deleted, is a gz file, or has a date in
- * its name and there is another with a later one.
+ * its name and there is another with a later one (`latest` is of `latestByFamily`).
  */
 export function isClosed(
   file: SeenFile,
   known: Pick<KnownFile, 'firstPath'>,
-  seen: readonly SeenFile[],
+  latest: ReadonlyMap<string, string>,
   times: { readonly nowMs: number; readonly graceMs: number },
 ): boolean {
   if (times.nowMs - file.quietSinceMs < times.graceMs) return false;
   if (file.gz || file.named === 'gone' || file.path !== known.firstPath) return true;
-  const family = file.path.replace(DATE, '');
-  if (family === file.path) return false;
-  return seen.some(({ path }) => path > file.path && path.replace(DATE, '') === family);
+  const family = familyOf(file.path);
+  return family !== undefined && (latest.get(family) ?? '') > file.path;
 }

@@ -10,8 +10,8 @@ import { takeLines } from './take-lines.js';
 
 /** A line may be so long with its marks; longer ones are rejected without being kept. */
 export const LINE_BYTES_MAX = RECORD_BYTES_MAX + LINE_MARKS_BYTES;
-/** What is read of one file before the next has its turn. */
-const CHUNK_BYTES = 256 * 1024;
+/** What is read of one file before the next has its turn; a longest line fits. */
+const CHUNK_BYTES = 1024 * 1024;
 
 /** What was read of one file in one go, and where it is to be read on once that is acknowledged. */
 export interface Portion {
@@ -41,14 +41,9 @@ export type Chunk =
 export async function readChunk(content: Content, position: Position): Promise<Chunk> {
   const { offset, head, tail } = position;
   const from = offset - tail.bytes;
-  let length = CHUNK_BYTES;
-  let window = await content.read(from, tail.bytes + length);
-  if (window.length === tail.bytes + length && !window.includes(0x0a, tail.bytes)) {
-    // One byte more than a line may have: enough to see that it is too long.
-    length = LINE_BYTES_MAX + 1;
-    window = await content.read(from, tail.bytes + length);
-  }
-  const atEnd = window.length < tail.bytes + length;
+  const length = tail.bytes + CHUNK_BYTES;
+  const window = await content.read(from, length);
+  const atEnd = window.length < length;
   if (!beginsWith(window, tail)) return { kind: 'other' };
   if (!content.gz && !beginsWith(await content.read(0, head.bytes), head)) return { kind: 'other' };
   return { kind: 'bytes', window, atEnd };

@@ -91,7 +91,7 @@ function parseState(path: string, text: string): TailState {
   } catch (cause) {
     throw damaged(path, (cause as Error).message, cause);
   }
-  if (Check(StateSchema, document)) return document as TailState;
+  if (Check(StateSchema, document)) return document;
   const error = Errors(StateSchema, document).at(-1);
   throw damaged(path, `${error?.instancePath ?? ''} ${error?.message ?? 'is not valid'}`.trim());
 }

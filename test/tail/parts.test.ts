@@ -129,7 +129,10 @@ describe('the state file', () => {
   ])('that is %s is refused with what to do', (_, text) => {
     writeFileSync(path(), text);
     expect(() => readState(path(), owner, 0)).toThrow(
-      expect.objectContaining({ code: 'invalid_argument', hint: expect.stringContaining('copy') }),
+      expect.objectContaining({
+        code: 'invalid_argument',
+        hint: expect.stringContaining('copy') as string,
+      }),
     );
   });
 
@@ -137,7 +140,10 @@ describe('the state file', () => {
     await writeState(path(), readState(path(), owner, 0));
     const other = { ...owner, [key]: 'other' };
     expect(() => readState(path(), other, 0)).toThrow(
-      expect.objectContaining({ code: 'conflict', message: expect.stringContaining(key) }),
+      expect.objectContaining({
+        code: 'conflict',
+        message: expect.stringContaining(key) as string,
+      }),
     );
   });
 });

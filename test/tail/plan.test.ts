@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SAMPLE_BYTES_MAX, START, beginsWith, sampleOf } from '../../ingest/tail/known-file.js';
 import type { KnownFile, SeenFile } from '../../ingest/tail/known-file.js';
-import { isClosed, pairOf, planFiles } from '../../ingest/tail/plan.js';
+import { isClosed, latestByFamily, pairOf, planFiles } from '../../ingest/tail/plan.js';
 import type { Decision, PlanInputs } from '../../ingest/tail/plan.js';
 
 function known(id: number, content: string, more: Partial<KnownFile> = {}): KnownFile {
@@ -141,7 +141,7 @@ describe('isClosed', () => {
     const file = seen('1:1', 'x', { ...quiet, ...more });
     const others = ['/l/a-2026-11-20.log', '/l/a-2026-11-21.log', '/l/a.log'];
     const all = others.map((path, i) => seen(`1:${String(i + 50)}`, 'x', { path }));
-    expect(isClosed(file, { firstPath }, all, times)).toBe(expected);
+    expect(isClosed(file, { firstPath }, latestByFamily(all), times)).toBe(expected);
   });
 });
 

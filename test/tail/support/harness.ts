@@ -60,9 +60,9 @@ export class Harness {
     );
     this.registry = new Registry();
     const metrics = createTailMetrics(this.registry, {
-      files: () => tail.lag(),
-      openFiles: () => tail.counts().openFiles,
-      setAside: () => tail.counts().setAside,
+      files: () => tail.files.lag(),
+      openFiles: () => tail.files.counts().openFiles,
+      setAside: () => tail.files.counts().setAside,
       outage: () => this.gate !== undefined,
       nowMs: () => Date.now(),
     });

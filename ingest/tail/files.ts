@@ -1,0 +1,275 @@
+import type { Logger } from 'pino';
+import type { Content } from './content.js';
+import { closeContent, contentOf, follow, openSeen, unreadBytes } from './followed.js';
+import type { Followed } from './followed.js';
+import { START, beginsWith } from './known-file.js';
+import type { KnownFile, Position, SeenFile } from './known-file.js';
+import { pairOf, planFiles } from './plan.js';
+import type { Decision } from './plan.js';
+import type { Scan } from './scan.js';
+import type { TailState } from './state-file.js';
+
+/** Files held open at once; the others are opened when they have grown. */
+const OPEN_MAX = 256;
+
+export interface FilesOptions {
+  readonly state: TailState;
+  /** Looks at the files; as `Scanner.scan`. */
+  readonly scan: (
+    nowMs: number,
+    open: readonly { readonly content: Content; readonly path: string }[],
+    usualPath: (fileId: string) => string | undefined,
+  ) => Promise<Scan>;
+  /** How long a file must be quiet before a last line without an end is one, ms. */
+  readonly graceMs: number;
+  /** How long a vanished file is remembered, ms. */
+  readonly forgetMs: number;
+  readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+  /** ms since 1970. */
+  readonly now: () => number;
+}
+
+/** The files that are followed: what each look at them shows, as `planFiles` decides it. */
+export class FollowedFiles {
+  /** The state is no longer as it was saved, positions aside. */
+  changed = false;
+  private readonly followed = new Map<number, Followed>();
+  private readonly refuted = new Set<string>();
+  private readonly said = new Map<string, string>();
+  private nextId: number;
+  private hasLooked = false;
+  /** Files of which the last look could not tell yet what they are. */
+  private undecided: SeenFile[] = [];
+
+  constructor(private readonly options: FilesOptions) {
+    this.nextId = options.state.nextId;
+    for (const known of options.state.files) this.followed.set(known.id, follow(known, undefined));
+  }
+
+  /** Looks at the files and takes note of what each is. */
+  async observe(): Promise<void> {
+    const { options } = this;
+    const nowMs = options.now();
+    const all = [...this.followed.values()];
+    const open = all
+      .filter((one) => one.content !== undefined)
+      .map((one) => ({ content: one.content!, path: one.known.path }));
+    const usual = new Map(all.map(({ known }) => [known.fileId, known.path]));
+    const scan = await options.scan(nowMs, open, (fileId) => usual.get(fileId));
+    for (const [path, why] of scan.unreadable) this.say(path, `cannot be followed: ${why}`);
+    const plan = planFiles({
+      known: all.map(({ known }) => known),
+      seen: scan.files,
+      refuted: this.refuted,
+      createdMs: options.state.createdMs,
+      nowMs,
+      graceMs: options.graceMs,
+      forgetMs: options.forgetMs,
+    });
+    const forget = new Set(plan.forget.map(({ id }) => id));
+    for (const known of plan.vanished) await this.vanish(known, forget.has(known.id));
+    const undecided: SeenFile[] = [];
+    for (const decision of plan.decisions) {
+      if (!(await this.apply(decision, nowMs))) undecided.push(decision.file);
+    }
+    this.undecided = undecided;
+    this.hasLooked = true;
+    await this.limitOpen();
+  }
+
+  /** Those that can be read. */
+  readable(): Followed[] {
+    return [...this.followed.values()].filter(
+      (one) => one.seen !== undefined && one.problem === undefined,
+    );
+  }
+
+  /** The file that was taken for a known one does not hold what was read of that. */
+  refute(followed: Followed, file: SeenFile): void {
+    this.refuted.add(pairOf(followed.known, file));
+    followed.reader = undefined;
+  }
+
+  state(): TailState {
+    const files = [...this.followed.values()].map(({ known }) => known);
+    return { ...this.options.state, nextId: this.nextId, files };
+  }
+
+  async close(): Promise<void> {
+    for (const one of this.followed.values()) await closeContent(one);
+  }
+
+  /** Why some file is not read. */
+  problem(): string | undefined {
+    if (!this.hasLooked) return 'the files were not looked at yet';
+    return [...this.followed.values()].find(({ problem }) => problem !== undefined)?.problem;
+  }
+
+  /** Files with their unread bytes, for whoever asks. */
+  lag(): { path: string; bytes: number; sinceMs: number | undefined }[] {
+    const known = [...this.followed.values()].filter(({ seen }) => seen !== undefined);
+    return [
+      ...known.map((one) => {
+        const bytes = unreadBytes(one);
+        const sinceMs = bytes > 0 ? one.unread.since(one.known.offset) : undefined;
+        return { path: one.known.path, bytes, sinceMs };
+      }),
+      ...this.undecided.map(({ path, size, quietSinceMs }) => {
+        return { path, bytes: size, sinceMs: quietSinceMs };
+      }),
+    ];
+  }
+
+  counts(): { openFiles: number; setAside: number } {
+    const all = [...this.followed.values()];
+    return {
+      openFiles: all.filter(({ content }) => content !== undefined).length,
+      setAside: all.filter(({ problem }) => problem !== undefined).length,
+    };
+  }
+
+  /** Sets a file aside that cannot be read: the others go on, and nothing of it is passed over. */
+  async guarded<T>(followed: Followed, look: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await look();
+    } catch (error) {
+      const { path, offset } = followed.known;
+      const { message, syscall } = error as NodeJS.ErrnoException;
+      followed.reader = undefined;
+      if (syscall !== undefined) {
+        this.say(path, `cannot be read now: ${message}`);
+        return undefined;
+      }
+      followed.problem = `${path}: ${message}`;
+      const words = 'the file is set aside; mend what is wrong and start the tail again';
+      this.options.log.error({ file: path, offset, err: error }, words);
+      await closeContent(followed);
+      return undefined;
+    }
+  }
+
+  /** Says something of a path once, until it is something else. */
+  say(path: string, words: string): void {
+    if (this.said.get(path) === words) return;
+    this.said.set(path, words);
+    this.options.log.warn({ file: path }, words);
+  }
+
+  private async vanish(known: KnownFile, forget: boolean): Promise<void> {
+    const followed = this.followed.get(known.id)!;
+    if (followed.seen !== undefined) {
+      this.options.log.info({ file: known.path, offset: known.offset }, 'the file is gone');
+      this.changed = true;
+    }
+    followed.seen = undefined;
+    followed.problem = undefined;
+    await closeContent(followed);
+    if (!forget || followed.inFlight) return;
+    this.followed.delete(known.id);
+    for (const pair of this.refuted) {
+      if (pair.startsWith(`${String(known.id)} `)) this.refuted.delete(pair);
+    }
+    this.changed = true;
+  }
+
+  /** Whether it is clear what the file is. */
+  private async apply(decision: Decision, nowMs: number): Promise<boolean> {
+    const { file } = decision;
+    const { path, fileId } = file;
+    switch (decision.kind) {
+      case 'go_on':
+        await this.goOn(this.followed.get(decision.known.id)!, file, nowMs);
+        return true;
+      case 'begin':
+        this.options.log.info(
+          { file: path },
+          `${BEGIN_WORDS[decision.why]}: reading it from byte 0`,
+        );
+        await this.add({ ...START, path, firstPath: path, fileId }, file, nowMs);
+        return true;
+      case 'compare':
+        return this.compare(file, decision.candidates, nowMs);
+      case 'ignore':
+        this.say(path, 'was rotated away before this state began: not read');
+        return true;
+      case 'wait':
+        return false;
+    }
+  }
+
+  private async goOn(followed: Followed, file: SeenFile, nowMs: number): Promise<void> {
+    const { known, seen } = followed;
+    if (known.path !== file.path) {
+      this.options.log.info({ file: file.path, was: known.path }, 'the file has another name');
+      this.changed = true;
+    }
+    followed.known = { ...known, path: file.path, lastSeenMs: nowMs };
+    followed.seen = file;
+    followed.unread.observe(file.gz ? 0 : file.size, known.offset, nowMs);
+    // A gz file that has grown is decompressed anew.
+    if (file.gz && seen !== undefined && seen.size !== file.size) await closeContent(followed);
+    const drained = unreadBytes(followed) === 0;
+    const isQuiet = nowMs - file.quietSinceMs >= this.options.graceMs;
+    if (file.named === 'gone' && drained && isQuiet) await closeContent(followed);
+    else if (!drained && !file.gz) await this.guarded(followed, () => contentOf(followed, file));
+  }
+
+  private async add(
+    begin: Position & Pick<KnownFile, 'path' | 'firstPath' | 'fileId'>,
+    file: SeenFile,
+    nowMs: number,
+  ): Promise<void> {
+    const known = { ...begin, id: this.nextId++, archiveBytes: null, lastSeenMs: nowMs };
+    const followed = follow(known, undefined);
+    this.followed.set(known.id, followed);
+    this.changed = true;
+    await this.goOn(followed, file, nowMs);
+  }
+
+  /** Finds the longest content that the file is a copy of; false if there is none, or not yet. */
+  private async compare(
+    file: SeenFile,
+    candidates: readonly KnownFile[],
+    nowMs: number,
+  ): Promise<boolean> {
+    const content = await openSeen(file);
+    if (content === undefined) return false;
+    try {
+      // Forward, as a gz file is read.
+      for (const known of candidates.toReversed()) {
+        const { offset, tail } = known;
+        const window = await content.read(offset - tail.bytes, tail.bytes);
+        const isShort = window.length < tail.bytes;
+        const mayGrow = nowMs - file.quietSinceMs < this.options.graceMs;
+        if (isShort && content.ended === 'cut_short' && mayGrow) return false;
+        if (!beginsWith(window, tail)) this.refuted.add(pairOf(known, file));
+      }
+    } catch (error) {
+      this.say(file.path, `cannot be read: ${(error as Error).message}`);
+      return false;
+    } finally {
+      await content.close();
+    }
+    const original = candidates.find((known) => !this.refuted.has(pairOf(known, file)));
+    if (original === undefined) return false;
+    const { path: was, firstPath, offset, head, tail, skipping, reader } = original;
+    this.options.log.info({ file: file.path, was, offset }, 'a copy of a known file: reading on');
+    const position = { offset, head, tail, skipping, reader };
+    await this.add({ ...position, path: file.path, firstPath, fileId: file.fileId }, file, nowMs);
+    return true;
+  }
+
+  private async limitOpen(): Promise<void> {
+    const open = [...this.followed.values()].filter(
+      (one) => one.content !== undefined && !one.inFlight && one.seen?.named !== 'gone',
+    );
+    open.sort((a, b) => (b.seen?.mtimeMs ?? 0) - (a.seen?.mtimeMs ?? 0));
+    for (const one of open.slice(OPEN_MAX)) await closeContent(one);
+  }
+}
+
+const BEGIN_WORDS = {
+  new: 'a new file',
+  truncated: 'the file was truncated',
+  replaced: 'another file in the place of a known one',
+} as const;

@@ -1,0 +1,100 @@
+import type { ReaderState, RecordReader } from '../formats/record-reader.js';
+import type { SourceRecord } from '../formats/source-item.js';
+import { closeContent, contentOf } from './followed.js';
+import type { Followed } from './followed.js';
+import type { FollowedFiles } from './files.js';
+import { isClosed, latestByFamily } from './plan.js';
+import { readChunk, takePortion } from './portion.js';
+import type { Portion } from './portion.js';
+import type { Reject } from './rejects.js';
+
+/** What is read ahead of Kafka's acknowledgement, in bytes of the files, or a chunk more. */
+export const ROUND_BYTES = 2 * 1024 * 1024;
+
+/** A reader of lines for a file of this name. */
+export type OpenReader = (path: string, state: ReaderState | null) => RecordReader;
+
+interface Part {
+  readonly followed: Followed;
+  readonly portion: Portion;
+  /** Of a gz file that this brings to its end: its size. */
+  readonly archiveBytes: number | null;
+}
+
+/** Lines that go to Kafka together, before any others are read. */
+export interface Round {
+  readonly parts: readonly Part[];
+  readonly records: readonly SourceRecord[];
+  readonly rejects: readonly Reject[];
+}
+
+/**
+ * Reads appended lines of the files in turn; undefined if there are none. `turn` counts the rounds:
+ * each begins with another file, so that none waits for ever behind a busy one.
+ */
+export async function readRound(
+  files: FollowedFiles,
+  turn: number,
+  times: { readonly nowMs: number; readonly graceMs: number },
+  openReader: OpenReader,
+): Promise<Round | undefined> {
+  const readable = files.readable();
+  const latest = latestByFamily(readable.map(({ seen }) => seen!));
+  const closed = ({ seen, known }: Followed): boolean => isClosed(seen!, known, latest, times);
+  const first = readable.length === 0 ? 0 : turn % readable.length;
+  const parts: Part[] = [];
+  let bytes = 0;
+  for (const followed of [...readable.slice(first), ...readable.slice(0, first)]) {
+    if (bytes >= ROUND_BYTES) break;
+    const part = await files.guarded(followed, () =>
+      readPortion(files, followed, closed, openReader),
+    );
+    if (part === undefined) continue;
+    bytes += part.portion.next.offset - followed.known.offset;
+    parts.push(part);
+  }
+  if (parts.length === 0) return undefined;
+  for (const { followed } of parts) followed.inFlight = true;
+  const rejects = parts.flatMap(({ followed, portion }) =>
+    portion.rejects.map((reject) => ({ file: followed.known.path, ...reject })),
+  );
+  return { parts, records: parts.flatMap(({ portion }) => portion.records), rejects };
+}
+
+async function readPortion(
+  files: FollowedFiles,
+  followed: Followed,
+  isClosed: (followed: Followed) => boolean,
+  openReader: OpenReader,
+): Promise<Part | undefined> {
+  const { known } = followed;
+  const file = followed.seen!;
+  const closed = isClosed(followed);
+  const condition = `${String(file.size)} ${String(file.mtimeMs)} ${String(closed)}`;
+  if (followed.exhausted === condition || known.archiveBytes === file.size) return undefined;
+  const content = await contentOf(followed, file);
+  if (content === undefined) return undefined;
+  const chunk = await readChunk(content, known);
+  if (chunk.kind === 'other') {
+    files.refute(followed, file);
+    return undefined;
+  }
+  const isWhole = content.ended === 'whole' && chunk.atEnd;
+  const last = closed && chunk.atEnd && (!file.gz || isWhole);
+  followed.reader ??= openReader(file.path, known.reader);
+  const portion = takePortion(chunk.window, known, followed.reader, last);
+  if (chunk.atEnd) {
+    followed.exhausted = condition;
+    if (closed && content.ended === 'cut_short') files.say(file.path, 'ends within a gz member');
+    if (file.gz) await closeContent(followed);
+  }
+  const end = known.offset - known.tail.bytes + chunk.window.length;
+  const isDone = isWhole && (portion?.next.offset ?? known.offset) === end;
+  const archiveBytes = isDone ? file.size : null;
+  if (portion !== undefined) return { followed, portion, archiveBytes };
+  if (archiveBytes !== null) {
+    followed.known = { ...known, archiveBytes };
+    files.changed = true;
+  }
+  return undefined;
+}
