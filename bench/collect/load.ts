@@ -38,7 +38,7 @@ export const LOAD_PROGRAM = packageFile('dist', 'bench', 'collect', 'load.js');
 const ADS = 5_000;
 const RETRY_MS = 200;
 /** How long what is not acknowledged is tried after the last request was due. */
-const AFTERMATH_MS = 30_000;
+const AFTERMATH_MS = 60_000;
 
 /** The body of the n-th click: whoever reads the log afterwards knows what to expect. */
 export function bodyOf({ run, timeMs }: Pick<LoadTask, 'run' | 'timeMs'>, n: number): string {

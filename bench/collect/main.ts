@@ -89,14 +89,16 @@ async function run(
       ((cpuS * 1e6) / (result.requests * options.clicks)).toFixed(1);
     const latencies = [...result.latenciesMs.subarray(WARM_UP_SECONDS * options.rate)];
     const known = latencies.filter((ms) => !Number.isNaN(ms));
+    const latency = (p: number): string =>
+      known.length === 0 ? 'none' : percentile(known, p).toFixed(1);
     return {
       name: `collect: ${thousands(options.rate)} requests/s of ${String(options.clicks)} click(s) for ${String(seconds)} s`,
       rows: [
         {
           'sent/s': thousands(result.requests / Math.max(seconds, result.sendingMs / 1000)),
-          'p50 ms': percentile(known, 0.5).toFixed(1),
-          'p99 ms': percentile(known, 0.99).toFixed(1),
-          'max ms': percentile(known, 1).toFixed(0),
+          'p50 ms': latency(0.5),
+          'p99 ms': latency(0.99),
+          'max ms': latency(1),
           'tried again': thousands(
             result.tries.reduce((n, tries) => n + Math.max(0, tries - 1), 0),
           ),
