@@ -2,7 +2,7 @@
  * The benchmarks by name. `npm run bench -- [NAME]… [--json FILE]`, all of these by default: stream,
  * count, rules, profile, archive, recompute, ids, freshness, serving, windows; docs/explanation/performance.md
  * says what they measure. `generations` and `parquet` made decisions (docs/decisions/0008 and 0009), and run
- * only where they are named; so does `collect`, whose load is set by options.
+ * only where they are named; so do `collect` and `ingest`, whose load is set by options.
  */
 import { parseArgs } from 'node:util';
 import { benchArchive } from './archive.js';
@@ -11,6 +11,7 @@ import { benchCount } from './count.js';
 import { benchFreshness } from './freshness/main.js';
 import { benchGenerations } from './generation-layout/main.js';
 import { benchIds } from './ids.js';
+import { benchIngest } from './ingest.js';
 import { benchProfile } from './profile/main.js';
 import { benchRecompute } from './recompute/main.js';
 import { benchParquet } from './recompute/parquet-libraries.js';
@@ -23,13 +24,14 @@ import type { Report } from './support/report.js';
 import { benchWindows } from './windows.js';
 
 const USAGE = `Usage: npm run bench -- [NAME]... [options]
-  names: stream count rules profile archive recompute ids freshness serving windows generations parquet collect
+  names: stream count rules profile archive recompute ids freshness serving windows generations parquet collect ingest
   --json FILE    write everything that was measured
   --clicks N     clicks of stream, count, rules, profile, archive and recompute (default 1500000)
   --rounds N     rounds of stream (default 3)
   --seconds N    length of freshness and collect (default 30)
   --rate N       clicks a second of freshness (default 20000), requests of collect (default 10000)
   --per-request N  clicks in one request of collect (default 1)
+  --megabytes N  size of a file of ingest (default 300)
   --restart      kill the broker in the middle of collect, and start it again`;
 
 const { values, positionals } = parseArgs({
@@ -41,6 +43,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '30' },
     rate: { type: 'string' },
     'per-request': { type: 'string', default: '1' },
+    megabytes: { type: 'string', default: '300' },
     restart: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -68,8 +71,9 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Report | readonly Report
       seconds: Number(values.seconds),
       restart: values.restart,
     }),
+  ingest: () => benchIngest({ megabytes: Number(values.megabytes) }),
 };
-const BY_NAME_ONLY = ['generations', 'parquet', 'collect'];
+const BY_NAME_ONLY = ['generations', 'parquet', 'collect', 'ingest'];
 const BY_DEFAULT = Object.keys(BENCHMARKS).filter((name) => !BY_NAME_ONLY.includes(name));
 
 async function main(): Promise<void> {

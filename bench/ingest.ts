@@ -1,0 +1,163 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseClick } from '../core/click/parse.js';
+import { generateClicks } from '../ingest/generator/generate.js';
+import { loadConfig } from '../runtime/config.js';
+import type { Config } from '../runtime/config.js';
+import { packageFile } from '../runtime/package-root.js';
+import { startKafka } from '../runtime/stack/kafka.js';
+import { ensureTopics } from '../runtime/topics.js';
+import { peakRssBytes } from './support/proc.js';
+import { thousands } from './support/report.js';
+import type { Report, Row } from './support/report.js';
+import { serviceEnvironment } from './support/world.js';
+
+const TOPIC = 'bench-ingest';
+const BLOCK_CLICKS = 50_000;
+const SAMPLE_MS = 250;
+/** Parts of the time of a run, of each of which the most memory is shown. */
+const PARTS = 10;
+const MAPPING =
+  'event_id: {position: true}\nad_id: {column: ad_id}\n' +
+  'timestamp: {column: timestamp, format: epoch_ms}\n';
+
+export interface IngestBenchOptions {
+  readonly megabytes: number;
+}
+
+interface Run {
+  readonly name: string;
+  readonly files: readonly string[];
+  readonly args: readonly string[];
+}
+
+/**
+ * `truecount ingest` of large files into a Kafka of its own: clicks a second, and the memory of the
+ * process over the time of the run. The blocks of a file repeat: what is counted is not looked at.
+ */
+export async function benchIngest({ megabytes }: IngestBenchOptions): Promise<Report[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'truecount-bench-'));
+  const kafka = await startKafka({ dir: join(dir, 'kafka') });
+  try {
+    const flags = { home: dir, 'kafka.brokers': [kafka.address], topics: [TOPIC] };
+    const { config } = loadConfig({ flags, env: {}, useStack: false });
+    await ensureTopics(config);
+    const runs = writeInputs(dir, megabytes);
+    const measured: Measured[] = [];
+    for (const run of runs) measured.push(await measure(config, run));
+    return [rates(runs, measured, megabytes), memory(runs, measured)];
+  } finally {
+    await kafka.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** One file of the whole size in two formats, and four of a quarter, read by one and by four. */
+function writeInputs(dir: string, megabytes: number): Run[] {
+  const load = generateClicks({ clicks: BLOCK_CLICKS, seed: 7, withTruth: false });
+  const lines = Array.from(load, ({ line }) => Buffer.from(line));
+  const ndjson = Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')]));
+  const rows = lines.flatMap((line) => {
+    const decoded = parseClick(line, Infinity, ['user_id']);
+    if (decoded.kind === 'rejected') return [];
+    const { adId, eventMs, fields } = decoded.click;
+    const user = fields[0]?.kind === 'value' ? fields[0].text : '';
+    return [`${adId},${String(eventMs)},${user}\n`];
+  });
+  const csv = Buffer.from(rows.join(''));
+  const mapping = join(dir, 'm.yaml');
+  fill(mapping, Buffer.from(MAPPING), 0);
+  const whole = join(dir, 'clicks.ndjson');
+  fill(whole, ndjson, megabytes);
+  const table = join(dir, 'clicks.csv');
+  fill(table, csv, megabytes, 'ad_id,timestamp,user_id\n');
+  const quarters = [1, 2, 3, 4].map((i) => join(dir, `quarter${String(i)}.ndjson`));
+  for (const path of quarters) fill(path, ndjson, megabytes / 4);
+  return [
+    { name: 'NDJSON', files: [whole], args: [] },
+    { name: 'CSV, ids by position', files: [table], args: ['--mapping', mapping] },
+    { name: '4 NDJSON, one by one', files: quarters, args: ['--restart'] },
+    { name: '4 NDJSON, 4 side by side', files: quarters, args: ['--restart', '--parallel', '4'] },
+  ];
+}
+
+/** Writes a block at least once, and on until the file has its size. */
+function fill(path: string, block: Buffer, megabytes: number, head = ''): void {
+  const file = openSync(path, 'w');
+  let written = writeSync(file, head);
+  do written += writeSync(file, block);
+  while (written < megabytes * 1e6);
+  closeSync(file);
+}
+
+interface Measured {
+  readonly sent: number;
+  readonly elapsedMs: number;
+  readonly peakBytes: number;
+  /** Resident bytes, every SAMPLE_MS. */
+  readonly samples: readonly number[];
+}
+
+async function measure(config: Config, { files, args }: Run): Promise<Measured> {
+  const program = packageFile('dist', 'cli', 'main.js');
+  const child = spawn(process.execPath, [program, 'ingest', ...files, ...args, '--json'], {
+    env: serviceEnvironment(config),
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const { pid } = child;
+  if (pid === undefined) throw new Error('truecount ingest did not start');
+  let stdout = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  const samples: number[] = [];
+  let peakBytes = 0;
+  const timer = setInterval(() => {
+    const bytes = rssBytes(pid);
+    if (bytes > 0) samples.push(bytes);
+    peakBytes = Math.max(peakBytes, peakRssBytes(pid));
+  }, SAMPLE_MS);
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  clearInterval(timer);
+  if (code !== 0) throw new Error(`truecount ingest ended with ${String(code)}: ${stdout}`);
+  const { sent, elapsed_ms: elapsedMs } = JSON.parse(stdout) as {
+    sent: number;
+    elapsed_ms: number;
+  };
+  return { sent, elapsedMs, peakBytes, samples };
+}
+
+function rssBytes(pid: number): number {
+  try {
+    const status = readFileSync(`/proc/${String(pid)}/status`, 'latin1');
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
+function rates(runs: readonly Run[], measured: readonly Measured[], megabytes: number): Report {
+  const rows = measured.map(({ sent, elapsedMs, peakBytes }, i): Row => ({
+    input: runs[i]!.name,
+    records: thousands(sent),
+    seconds: (elapsedMs / 1_000).toFixed(1),
+    'records/s': thousands((sent / elapsedMs) * 1_000),
+    'MB/s': ((megabytes / elapsedMs) * 1_000).toFixed(1),
+    'peak MB': thousands(peakBytes / 1e6),
+  }));
+  const note = `inputs of ${thousands(megabytes)} MB or a little more; one broker on this machine`;
+  return { name: 'Ingest of files', rows, notes: [note], raw: measured };
+}
+
+/** The most memory in each part of the time of a run. */
+function memory(runs: readonly Run[], measured: readonly Measured[]): Report {
+  const rows = measured.map(({ samples }, i): Row => {
+    const parts = Array.from({ length: PARTS }, (_, part): [string, string] => {
+      const of = samples.filter((_, at) => Math.floor((at * PARTS) / samples.length) === part);
+      const most = of.length === 0 ? '' : thousands(Math.max(...of) / 1e6);
+      return [`${String((part + 1) * (100 / PARTS))} %`, most];
+    });
+    return { input: runs[i]!.name, ...Object.fromEntries(parts) };
+  });
+  return { name: 'Memory of it in MB, by tenths of its time', rows, notes: [] };
+}
