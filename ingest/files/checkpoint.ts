@@ -25,7 +25,7 @@ const VERSION = 1;
 
 /** The checkpoint of one file, read in one way and sent to one topic: `parts` say which. */
 export class CheckpointFile {
-  private readonly path: string;
+  readonly path: string;
 
   constructor(
     private readonly folder: string,
