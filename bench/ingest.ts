@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseClick } from '../core/click/parse.js';
@@ -9,7 +9,7 @@ import type { Config } from '../runtime/config.js';
 import { packageFile } from '../runtime/package-root.js';
 import { startKafka } from '../runtime/stack/kafka.js';
 import { ensureTopics } from '../runtime/topics.js';
-import { peakRssBytes } from './support/proc.js';
+import { peakRssBytes, rssBytes } from './support/proc.js';
 import { thousands } from './support/report.js';
 import type { Report, Row } from './support/report.js';
 import { serviceEnvironment } from './support/world.js';
@@ -125,15 +125,6 @@ async function measure(config: Config, { files, args }: Run): Promise<Measured> 
     elapsed_ms: number;
   };
   return { sent, elapsedMs, peakBytes, samples };
-}
-
-function rssBytes(pid: number): number {
-  try {
-    const status = readFileSync(`/proc/${String(pid)}/status`, 'latin1');
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
-  }
 }
 
 function rates(runs: readonly Run[], measured: readonly Measured[], megabytes: number): Report {

@@ -46,9 +46,18 @@ export function childrenOf(pid: number): number[] {
 
 /** Peak resident memory of a process in bytes; 0 if it is gone. */
 export function peakRssBytes(pid: number): number {
+  return statusBytes(pid, /^VmHWM:\s+(\d+) kB/m);
+}
+
+/** Resident memory of a process in bytes; 0 if it is gone. */
+export function rssBytes(pid: number): number {
+  return statusBytes(pid, /^VmRSS:\s+(\d+) kB/m);
+}
+
+function statusBytes(pid: number, line: RegExp): number {
   try {
     const status = readFileSync(`/proc/${String(pid)}/status`, 'latin1');
-    return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+    return Number(line.exec(status)?.[1] ?? 0) * 1024;
   } catch {
     return 0;
   }
