@@ -102,6 +102,7 @@ async function run(input: Input, lines: number, truth: Cells): Promise<void> {
     expect({ distinct, ambiguous }).toEqual({ distinct: clicks, ambiguous: 0 });
     expect(rejected.size).toBe(lines - clicks);
     expect(differences).toEqual([]);
+    expect(records, 'kills that hit work in flight').toBeGreaterThan(distinct);
   } finally {
     await worker.stop();
     await database.close();

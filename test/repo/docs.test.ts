@@ -127,7 +127,7 @@ describe('docs/reference/configuration.md', () => {
 
 describe('docs/reference/metrics.md', () => {
   it('lists exactly the metrics of the services, with their help', () => {
-    const sources = ['api', 'collect', 'runtime', 'stream'].flatMap((folder) =>
+    const sources = ['api', 'collect', 'ingest', 'runtime', 'stream'].flatMap((folder) =>
       readdirSync(join(ROOT, folder), { recursive: true })
         .filter((name) => String(name).endsWith('.ts'))
         .map((name) => readFileSync(join(ROOT, folder, String(name)), 'utf8')),

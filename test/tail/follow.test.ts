@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   copyFileSync,
+  createReadStream,
   existsSync,
   linkSync,
   readFileSync,
@@ -14,6 +15,8 @@ import {
 } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
+import { readItems } from '../../ingest/formats/read-items.js';
+import { openRecordReader } from '../../ingest/formats/record-reader.js';
 import { parseMapping } from '../../ingest/mapping/mapping.js';
 import { until } from '../support/until.js';
 import { Harness } from './support/harness.js';
@@ -100,6 +103,29 @@ describe('a file that grows', () => {
     expect(h.rejects).toMatchObject([
       { line: 4, reason: expect.stringContaining('never') as string },
     ]);
+  });
+});
+
+describe('ids of lines without ids', () => {
+  it('are those that an ingest of the file gives with the same source', async () => {
+    const h = begin({ format: 'csv', mapping: CSV });
+    const rows = Array.from({ length: 60 }, (_, i) => `ad${String(i % 3)},17000000000${i % 7}0\n`);
+    writeFileSync(h.path('a.csv'), `ad,at\n${rows.slice(0, 20).join('')}`);
+    h.start();
+    await h.untilSent(20);
+    await h.stop();
+    appendFileSync(h.path('a.csv'), `nonsense\n${rows.slice(20, 40).join('')}`);
+    renameSync(h.path('a.csv'), h.path('a.csv.1'));
+    h.start();
+    await h.untilSent(40);
+    appendFileSync(h.path('a.csv.1'), rows.slice(40).join(''));
+    await h.untilSent(60);
+    const reader = openRecordReader({ format: 'csv', mapping: CSV, source: 'test' });
+    const ingested: string[] = [];
+    for await (const item of readItems(createReadStream(h.path('a.csv.1')), reader)) {
+      if (item.kind === 'record') ingested.push(item.bytes.toString());
+    }
+    expect(h.texts()).toEqual(ingested);
   });
 });
 

@@ -46,7 +46,7 @@ export async function torture(
 /** Resolves when the tail begins to write its state, or has not for a while. */
 async function untilSaving(home: string): Promise<void> {
   const changes = watch(join(home, 'tail'));
-  const signal = AbortSignal.timeout(500);
+  const signal = AbortSignal.timeout(5_000);
   await once(changes, 'change', { signal }).catch(() => undefined);
   changes.close();
 }
