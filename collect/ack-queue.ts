@@ -31,8 +31,11 @@ interface Waiting {
 /** So many clicks fit one send of the producer. */
 const BATCH_CLICKS_MAX = 2_000;
 const BATCH_BYTES_MAX = 4_000_000;
-/** A send that takes longer is an outage: new clicks are refused at once instead of waiting. */
-const STALL_MS = 1_000;
+/**
+ * A send that takes longer, or half as long as a request waits, is an outage: new clicks are
+ * refused at once instead of waiting.
+ */
+const STALL_MS_MAX = 2_000;
 const SWEEP_MS = 100;
 
 /**
@@ -46,12 +49,14 @@ export class AckQueue {
   private tickets: Ticket[] = [];
   private busySinceMs: number | undefined;
   private running = false;
+  private readonly stallMs: number;
   private readonly sweeper: NodeJS.Timeout;
 
   constructor(
     private readonly sink: ClickSink,
     private readonly options: AckQueueOptions,
   ) {
+    this.stallMs = Math.min(STALL_MS_MAX, options.ackTimeoutMs / 2);
     this.sweeper = setInterval(() => {
       this.sweep(performance.now());
     }, SWEEP_MS);
@@ -67,7 +72,7 @@ export class AckQueue {
     const why = this.sink.problem();
     if (why !== undefined) return why;
     const busyMs = this.busySinceMs === undefined ? 0 : performance.now() - this.busySinceMs;
-    return busyMs > STALL_MS ? 'Kafka does not acknowledge' : undefined;
+    return busyMs > this.stallMs ? 'Kafka does not acknowledge' : undefined;
   }
 
   /**
@@ -120,7 +125,7 @@ export class AckQueue {
       if (batch.length > 0) await this.send(batch);
       this.busySinceMs = undefined;
       const tookMs = performance.now() - sinceMs;
-      if (tookMs > STALL_MS) this.options.onOutage(tookMs);
+      if (tookMs > this.stallMs) this.options.onOutage(tookMs);
     }
     this.running = false;
   }

@@ -14,6 +14,10 @@ const PARAM_CHARACTERS_MAX = 8 * 1024;
 const HEADER_BYTES_MAX = 16 * 1024;
 /** Longer than the idle timeouts of the usual proxies: they close first, and no request is lost. */
 const KEEP_ALIVE_MS = 75_000;
+/** A connection on which nothing moves, while a request is answered, is ended. */
+const STILL_MS = 60_000;
+/** Characters of an answer that are not worth being counted. */
+const SMALL_ANSWER = 4 * 1024;
 /** How often connections are looked at that send too slowly. */
 const CHECK_CONNECTIONS_MS = 1_000;
 
@@ -39,6 +43,7 @@ export async function createCollectApp(
     },
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionTimeout: STILL_MS,
     // Who is connected is still answered while the collector stops.
     return503OnClosing: false,
     clientErrorHandler: refuseConnection,
@@ -66,6 +71,12 @@ export async function createCollectApp(
   await app.register(async (limited) => {
     limited.addHook('onRequest', (request, _reply, done) => {
       collector.limit(request);
+      done();
+    });
+    limited.addHook('onSend', (request, reply, payload, done) => {
+      if (typeof payload === 'string' && payload.length > SMALL_ANSWER) {
+        collector.budget.holdAnswer(Buffer.byteLength(payload), request.raw.socket, reply.raw);
+      }
       done();
     });
     clicksRoute(limited, collector);

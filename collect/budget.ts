@@ -1,7 +1,6 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { TruecountError } from '../core/errors.js';
-
-/** Seconds after which a client that was refused for memory may try again. */
-export const RETRY_AFTER_SECONDS = 1;
 
 /** Bytes that requests may hold in memory between them, from the first byte to the answer. */
 export class ByteBudget {
@@ -21,6 +20,23 @@ export class ByteBudget {
       });
     }
     this.#held += bytes;
+  }
+
+  /**
+   * Holds an answer until it is written or its connection has ended: a client may read slowly. It
+   * is not refused any more; others are, until it is given back. (An answer that waits behind
+   * another on its connection does not hear of the connection's end: Node tells only the first.)
+   */
+  holdAnswer(bytes: number, socket: Socket, answer: ServerResponse): void {
+    if (socket.destroyed) return;
+    this.#held += bytes;
+    const ended = (): void => {
+      this.#held -= bytes;
+      answer.off('finish', ended);
+      socket.off('close', ended);
+    };
+    answer.once('finish', ended);
+    socket.setMaxListeners(0).once('close', ended);
   }
 
   give(bytes: number): void {

@@ -45,7 +45,7 @@ export class CollectMetrics {
     });
     this.outages = new Counter({
       name: 'truecount_collect_outages_total',
-      help: 'Times that Kafka did not acknowledge for more than a second',
+      help: 'Times that Kafka did not acknowledge for 2 s, or half of collect.ackTimeoutMs',
       registers,
     });
     this.outageSeconds = new Counter({

@@ -88,10 +88,7 @@ async function closed(app: FastifyInstance): Promise<void> {
   }
 }
 
-async function listen(
-  app: FastifyInstance,
-  { host, port }: CollectSettings,
-): Promise<string> {
+async function listen(app: FastifyInstance, { host, port }: CollectSettings): Promise<string> {
   try {
     return await app.listen({ host, port });
   } catch (cause) {

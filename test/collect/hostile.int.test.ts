@@ -143,6 +143,22 @@ describe('a connection', () => {
     await untilNothingIsHeld();
   });
 
+  it('that does not read its answers holds memory only until it is ended', async () => {
+    const { hostname, port } = new URL(collector.url);
+    const socket = connect({ port: Number(port), host: hostname });
+    socket.on('error', () => undefined);
+    socket.pause();
+    const body = '1\n'.repeat(10_000); // ten thousand reasons why it is no click
+    const request = `${HEAD}content-length: ${String(body.length)}\r\n\r\n${body}`;
+    socket.write(request.replace('json', 'x-ndjson').repeat(40));
+    await until('answers wait for the client', async () => {
+      return (await metric(collector.url, 'truecount_collect_held_bytes')) > 0;
+    });
+    socket.destroy();
+    await untilNothingIsHeld();
+    expect(await added()).toEqual([]);
+  });
+
   it('does not get a header that it put into an id', async () => {
     const id = 'x\\r\\nX-Evil: 1';
     const body = `{"event_id":"${id}","ad_id":"a","timestamp":1}`;
