@@ -125,7 +125,9 @@ class TailUnderTest {
   }
 
   async metric(name: string): Promise<number> {
-    const text = await (await fetch(`${this.url}/metrics`)).text();
+    // A connection that was kept may have been closed while this process wrote.
+    const page = (): Promise<Response> => fetch(`${this.url}/metrics`);
+    const text = await (await page().catch(page)).text();
     return text
       .split('\n')
       .filter((line) => line.startsWith(name) && /^[ {]/.test(line.slice(name.length)))

@@ -40,6 +40,7 @@ export class FollowedFiles {
   private hasLooked = false;
   /** Files of which the last look could not tell yet what they are. */
   private undecided: SeenFile[] = [];
+  private unreadable: Scan['unreadable'] = new Map();
 
   constructor(private readonly options: FilesOptions) {
     this.nextId = options.state.nextId;
@@ -57,6 +58,8 @@ export class FollowedFiles {
     const usual = new Map(all.map(({ known }) => [known.fileId, known.path]));
     const scan = await options.scan(nowMs, open, (fileId) => usual.get(fileId));
     for (const [path, why] of scan.unreadable) this.say(path, `cannot be followed: ${why}`);
+    for (const [path, kind] of scan.foreign) this.say(path, `is ${kind}, which is not followed`);
+    this.unreadable = scan.unreadable;
     const plan = planFiles({
       known: all.map(({ known }) => known),
       seen: scan.files,
@@ -102,7 +105,9 @@ export class FollowedFiles {
   /** Why some file is not read. */
   problem(): string | undefined {
     if (!this.hasLooked) return 'the files were not looked at yet';
-    return [...this.followed.values()].find(({ problem }) => problem !== undefined)?.problem;
+    for (const { problem } of this.followed.values()) if (problem !== undefined) return problem;
+    for (const [path, why] of this.unreadable) return `${path}: ${why}`;
+    return undefined;
   }
 
   /** Files with their unread bytes, for whoever asks. */
@@ -124,7 +129,7 @@ export class FollowedFiles {
     const all = [...this.followed.values()];
     return {
       openFiles: all.filter(({ content }) => content !== undefined).length,
-      setAside: all.filter(({ problem }) => problem !== undefined).length,
+      setAside: all.filter(({ problem }) => problem !== undefined).length + this.unreadable.size,
     };
   }
 

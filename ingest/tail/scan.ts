@@ -22,6 +22,8 @@ export interface Scan {
   readonly files: readonly SeenFile[];
   /** Paths that could not be looked at, with the reason in words. */
   readonly unreadable: ReadonlyMap<string, string>;
+  /** Paths of files that are compressed in a way that is not read, with its name. */
+  readonly foreign: ReadonlyMap<string, string>;
 }
 
 /** Looks at the files that patterns name. Only what has changed since is read again. */
@@ -44,6 +46,7 @@ export class Scanner {
     usualPath: (fileId: string) => string | undefined,
   ): Promise<Scan> {
     const unreadable = new Map<string, string>();
+    const foreign = new Map<string, string>();
     const found = new Map<string, { path: string; named: SeenFile['named']; stats: FileStats }>();
     for (const [path, named] of await this.paths(unreadable)) {
       const stats = await attempt(path, unreadable, async () =>
@@ -77,12 +80,11 @@ export class Scanner {
         const { head, sinceMs: quietSinceMs, firstMs: firstSeenMs } = seen;
         files.push({ path, fileId, size, mtimeMs, gz, head, named, quietSinceMs, firstSeenMs });
       } else if (seen.kind !== 'unfinished') {
-        const why = `is ${seen.kind}, which is not read: decompress it, or ingest it`;
-        unreadable.set(path, why);
+        foreign.set(path, seen.kind);
       }
     }
     this.remembered = remembered;
-    return { files, unreadable };
+    return { files, unreadable, foreign };
   }
 
   private async paths(

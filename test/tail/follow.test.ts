@@ -4,6 +4,7 @@ import {
   createReadStream,
   existsSync,
   linkSync,
+  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -348,6 +349,19 @@ describe('names and inodes', () => {
     appendFileSync(h.path('a.csv'), 'y,1700000000000\n');
     await h.untilSent(2);
     expect(h.texts()).toHaveLength(2);
+  });
+
+  it('leaves a file alone that is compressed in another way, and says so of one it may not read', async () => {
+    const h = begin();
+    writeFileSync(h.path('a.log.zst'), Buffer.from('28b52ffd0000', 'hex'));
+    mkdirSync(h.path('folder.log'));
+    symlinkSync('loop.log', h.path('loop.log'));
+    writeFileSync(h.path('a.log'), lines('a', 5));
+    h.start();
+    await h.untilSent(5);
+    expect(h.tail!.files.problem()).toContain('loop.log');
+    expect(await h.metric('truecount_tail_set_aside_files')).toBe(1);
+    expect(h.texts()).toHaveLength(5);
   });
 
   it('forgets a file that vanished, after a while', async () => {
