@@ -9,11 +9,11 @@ const PARTS: readonly [part: string, file: RegExp][] = [
   ['broker client', /\/(kafkajs|ingest|stream\/kafka)\//],
   ['http', /^node:/],
 ];
-const BY_FUNCTION: Readonly<Record<string, string>> = {
-  '(idle)': 'idle',
-  '(garbage collector)': 'garbage collection',
-  '(program)': 'native: sockets, V8',
-};
+const BY_FUNCTION: ReadonlyMap<string, string> = new Map([
+  ['(idle)', 'idle'],
+  ['(garbage collector)', 'garbage collection'],
+  ['(program)', 'native: sockets, V8'],
+]);
 
 /** Seconds of a profile by part, the largest first; idle left out. */
 export function secondsByPart(profile: CpuProfile): Map<string, number> {
@@ -29,7 +29,7 @@ export function secondsByPart(profile: CpuProfile): Map<string, number> {
 }
 
 function partOf({ functionName, url }: { functionName: string; url: string }): string {
-  const known = BY_FUNCTION[functionName];
+  const known = BY_FUNCTION.get(functionName);
   if (known !== undefined) return known;
   if (url === '') return 'native: sockets, V8';
   return PARTS.find(([, file]) => file.test(url))?.[0] ?? 'other';
