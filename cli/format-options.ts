@@ -9,9 +9,9 @@ import { readMappingFile } from './mapping-file.js';
 
 /** Options of verbs that read files of clicks. */
 export interface FormatOptions {
-  readonly format?: Format;
-  readonly mapping?: string;
-  readonly source?: string;
+  readonly format?: Format | undefined;
+  readonly mapping?: string | undefined;
+  readonly source?: string | undefined;
 }
 
 export function withFormatOptions(command: Command): Command {

@@ -52,11 +52,18 @@ export async function destinationOf(kafka: Kafka, topic: string): Promise<Destin
   }
 }
 
+/** How far a file is: records, and bytes on disk; and how far an earlier run had come. */
+export interface FileProgress {
+  readonly taken: number;
+  readonly takenBefore: number;
+  readonly readBytes: number;
+  readonly startBytes: number;
+}
+
 /** One file of a run. */
 export class FileIngest {
   readonly input: InputFile;
-  /** Records that an earlier run had taken. */
-  takenBefore = 0;
+  private takenBefore = 0;
   private readonly tally = new IngestTally();
 
   /**
@@ -65,14 +72,16 @@ export class FileIngest {
    */
   constructor(
     readonly path: string,
-    private readonly options: FormatOptions & { readonly restart?: boolean },
+    private readonly options: FormatOptions & { readonly restart?: boolean | undefined },
   ) {
     this.input = openInputFile(path);
     readerFor(path, options);
   }
 
-  get taken(): number {
-    return this.tally.sent;
+  progress(): FileProgress {
+    const { takenBefore, input } = this;
+    const bytes = { readBytes: input.readBytes(), startBytes: input.startBytes() };
+    return { taken: this.tally.sent, takenBefore, ...bytes };
   }
 
   /**

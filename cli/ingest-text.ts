@@ -1,34 +1,36 @@
 import { printable } from '../core/printable.js';
 import { REJECTIONS_LISTED } from '../ingest/ingest.js';
-import type { FileIngest, FileResult } from './ingest-file.js';
+import type { FileIngest, FileProgress, FileResult } from './ingest-file.js';
 import { shortDuration } from './progress-line.js';
 
-/** `sent 120000 clicks, 40000/s, 30 %, 7 s left`. */
+/** The progress of several files: `sent 120000 clicks, 40000/s, 30 %, 7 s left`. */
 export class IngestProgress {
   private readonly startMs = performance.now();
-  private calls = 0;
+  private readonly byPath = new Map<string, FileProgress>();
+  private readonly sizeBytes: number;
 
-  constructor(private readonly files: readonly FileIngest[]) {}
+  constructor(files: readonly FileIngest[]) {
+    this.sizeBytes = files.reduce((sum, { input }) => sum + (input.sizeBytes ?? NaN), 0);
+  }
 
-  isDue(): boolean {
-    this.calls += 1;
-    return this.calls % 1_024 === 0;
+  update(path: string, progress: FileProgress): void {
+    this.byPath.set(path, progress);
   }
 
   text(): string {
     const elapsedMs = Math.max(performance.now() - this.startMs, 1);
-    let [sent, sentNow, read, readNow, size] = [0, 0, 0, 0, 0];
-    for (const { taken, takenBefore, input } of this.files) {
+    let [sent, sentNow, read, readNow] = [0, 0, 0, 0];
+    for (const { taken, takenBefore, readBytes, startBytes } of this.byPath.values()) {
       sent += taken;
       sentNow += taken - takenBefore;
-      read += input.readBytes();
-      readNow += input.readBytes() - input.startBytes();
-      size += input.sizeBytes ?? NaN;
+      read += readBytes;
+      readNow += readBytes - startBytes;
     }
     const rate = `sent ${sent} clicks, ${Math.round((sentNow / elapsedMs) * 1_000)}/s`;
-    if (Number.isNaN(size) || readNow <= 0) return rate;
-    const leftMs = (elapsedMs * (size - read)) / readNow;
-    return `${rate}, ${Math.floor((read / size) * 100)} %, ${shortDuration(leftMs)} left`;
+    if (Number.isNaN(this.sizeBytes) || readNow <= 0) return rate;
+    const leftMs = (elapsedMs * (this.sizeBytes - read)) / readNow;
+    const share = Math.floor((read / this.sizeBytes) * 100);
+    return `${rate}, ${share} %, ${shortDuration(leftMs)} left`;
   }
 }
 

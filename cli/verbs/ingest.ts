@@ -1,14 +1,14 @@
 import { Option, type Command } from 'commander';
 import { TruecountError } from '../../core/errors.js';
 import { parseWhole } from '../../core/question.js';
-import { ClickProducer } from '../../ingest/producer.js';
 import type { Config } from '../../runtime/config.js';
-import { kafkaClientOptions } from '../../runtime/connections.js';
 import { assertKafkaAccepts } from '../../runtime/first-contact.js';
-import { createKafka } from '../../runtime/kafka-client.js';
 import { withFormatOptions, type FormatOptions } from '../format-options.js';
-import { FileIngest, destinationOf } from '../ingest-file.js';
+import { FileIngest } from '../ingest-file.js';
 import type { FileResult } from '../ingest-file.js';
+import { openLaneProcess } from '../ingest-lane-child.js';
+import { openLane } from '../ingest-lane.js';
+import type { Lane, LaneEvents, LaneOptions } from '../ingest-lane.js';
 import { IngestProgress, ingestDocument, ingestText } from '../ingest-text.js';
 import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
 import { Progress, printResult, withExamples } from '../output.js';
@@ -39,7 +39,7 @@ export function register(program: Command): void {
         .choices(['none', 'gzip'])
         .default('none'),
     )
-    .option('--parallel <n>', 'files that are read side by side', '1')
+    .option('--parallel <n>', 'files that are read side by side, each by a process', '1')
     .option('--restart', 'begin anew, also where an earlier run was stopped')
     .action(run);
   withExamples(
@@ -61,58 +61,57 @@ async function run(paths: readonly string[], options: IngestOptions): Promise<vo
   }
   const files = paths.map((path) => new FileIngest(path, options));
   await assertKafkaAccepts(config);
+  const { format, mapping, source, compression, restart } = options;
   const startMs = performance.now();
-  const progress = new Progress();
-  let results: FileResult[];
-  try {
-    results = await sendAll(files, config, { ...options, topic, parallel }, progress);
-  } finally {
-    progress.done();
-  }
+  const lane = { format, mapping, source, compression, restart, topic };
+  const results = await sendAll(files, config, lane, parallel);
   const document = ingestDocument(results, topic, performance.now() - startMs);
   printResult(options.json === true, document, () => ingestText(document));
   if (results.some(({ sent, rejected }) => sent === 0 && rejected > 0)) process.exitCode = 1;
 }
 
-interface SendOptions {
-  readonly topic: string;
-  readonly parallel: number;
-  readonly compression: 'none' | 'gzip';
-}
-
-/** Sends the files, some side by side; the first failure lets those in work end, and no other begin. */
+/**
+ * Sends the files, some side by side, each lane in a process of its own then. The first failure lets
+ * those in work end, and no other begin.
+ */
 async function sendAll(
   files: readonly FileIngest[],
   config: Config,
-  { topic, parallel, compression }: SendOptions,
-  progress: Progress,
+  options: LaneOptions,
+  parallel: number,
 ): Promise<FileResult[]> {
-  const kafka = createKafka(kafkaClientOptions(config));
+  const progress = new Progress();
   const line = new IngestProgress(files);
-  const onProgress = (): void => {
-    if (line.isDue()) progress.update(line.text());
+  const events: LaneEvents = {
+    progress: (path, now) => {
+      line.update(path, now);
+      progress.update(line.text());
+    },
+    tell: (words) => {
+      progress.done(words);
+    },
   };
+  const lanes = Math.min(parallel, files.length);
+  const open = lanes > 1 ? openLaneProcess : openLane;
   const results = new Map<FileIngest, FileResult>();
   const failures: unknown[] = [];
   const waiting = [...files];
-  const lane = async (): Promise<void> => {
-    const producer = await ClickProducer.connect(kafka, { topic, compression });
+  const work = async (): Promise<void> => {
+    let lane: Lane | undefined;
     try {
-      const destination = await destinationOf(kafka, topic);
-      const tell = (text: string): void => {
-        progress.done(text);
-      };
+      lane = await open(config, options, events);
       for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-        results.set(file, await file.send(producer, destination, config.home, tell, onProgress));
+        results.set(file, await lane.send(file.path));
       }
     } catch (error) {
       waiting.length = 0;
       failures.push(error);
     } finally {
-      await producer.close();
+      await lane?.close();
     }
   };
-  await Promise.all(Array.from({ length: Math.min(parallel, files.length) }, lane));
+  await Promise.all(Array.from({ length: lanes }, work));
+  progress.done();
   if (failures.length > 0) throw failures[0];
   return files.map((file) => results.get(file)!);
 }

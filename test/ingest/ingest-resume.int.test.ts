@@ -12,6 +12,8 @@ import type { Cells } from '../support/stream.js';
 import { until } from '../support/until.js';
 
 const ROWS = 160_000;
+const TIMEOUT_MS = 300_000;
+const LATER = { everyMs: 2, deadlineMs: 90_000 };
 const T0 = Date.UTC(2026, 10, 21, 10);
 const MAPPING =
   'event_id: {position: true}\nad_id: {column: ad}\n' +
@@ -66,71 +68,79 @@ async function recordsOn(topic: string): Promise<number> {
 }
 
 describe('truecount ingest, killed', () => {
-  it('goes on where it was; and neither that nor the same file again changes a count', async () => {
-    const { text, truth } = rows();
-    const path = join(dir, 'clicks.csv.gz');
-    writeFileSync(path, gzipSync(text, { level: 1 }));
-    writeFileSync(join(dir, 'm.yaml'), MAPPING);
-    const topic = await freshTopic(3);
-    const database = await freshDatabase();
-    const worker = startWorker(kafkaBrokers(), database, [topic]);
-    const args = ['ingest', path, '--mapping', join(dir, 'm.yaml'), '--topic', topic, '--json'];
-    try {
-      let seen = 0;
-      for (let kill = 0; kill < 3; kill++) {
-        const child = spawnTruecount(args, env);
-        await until('a later checkpoint', () => sentByCheckpoint() > seen, { everyMs: 2 });
-        child.kill('SIGKILL');
-        await once(child, 'close');
-        seen = sentByCheckpoint();
+  it(
+    'goes on where it was; and neither that nor the same file again changes a count',
+    async () => {
+      const { text, truth } = rows();
+      const path = join(dir, 'clicks.csv.gz');
+      writeFileSync(path, gzipSync(text, { level: 1 }));
+      writeFileSync(join(dir, 'm.yaml'), MAPPING);
+      const topic = await freshTopic(3);
+      const database = await freshDatabase();
+      const worker = startWorker(kafkaBrokers(), database, [topic]);
+      const args = ['ingest', path, '--mapping', join(dir, 'm.yaml'), '--topic', topic, '--json'];
+      try {
+        let seen = 0;
+        for (let kill = 0; kill < 3; kill++) {
+          const child = spawnTruecount(args, env);
+          await until('a later checkpoint', () => sentByCheckpoint() > seen, LATER);
+          child.kill('SIGKILL');
+          await once(child, 'close');
+          seen = sentByCheckpoint();
+        }
+        const last = await truecount(args, env);
+        expect(last.stderr).toContain(`behind the ${seen} records of an earlier run`);
+        expect(last.code).toBe(0);
+        expect(JSON.parse(last.stdout)).toMatchObject({
+          sent: ROWS - ROWS / 1_000,
+          sent_before: seen,
+          rejected: ROWS / 1_000,
+        });
+        const sent = await recordsOn(topic);
+        // What was in flight when it was killed is sent again, and no more than that.
+        expect(sent).toBeLessThan(ROWS + 3 * 30_000);
+        await untilCounted(database.pool, kafkaBrokers(), topic);
+        expect(cellDifferences(await liveCells(database.pool), truth)).toEqual([]);
+
+        const again = await truecount(args, env);
+        expect(JSON.parse(again.stdout)).not.toHaveProperty('sent_before');
+        expect(await recordsOn(topic)).toBe(sent + ROWS - ROWS / 1_000);
+        await untilCounted(database.pool, kafkaBrokers(), topic);
+        expect(cellDifferences(await liveCells(database.pool), truth)).toEqual([]);
+      } finally {
+        await worker.stop();
+        await database.close();
       }
-      const last = await truecount(args, env);
-      expect(last.stderr).toContain(`behind the ${seen} records of an earlier run`);
-      expect(last.code).toBe(0);
-      expect(JSON.parse(last.stdout)).toMatchObject({
-        sent: ROWS - ROWS / 1_000,
-        sent_before: seen,
-        rejected: ROWS / 1_000,
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'begins anew when it is told to, when the file changed, or when the log is another',
+    async () => {
+      const lines = Array.from({ length: 50_000 }, (_, i) => `{"ad_id":"a","n":${i}}\n`).join('');
+      const path = join(dir, 'clicks.ndjson');
+      // A file that ends damaged leaves a checkpoint behind.
+      const damaged = gzipSync(lines).subarray(0, -4);
+      writeFileSync(path, damaged);
+      const topic = await freshTopic(1);
+      const run = async (...more: string[]): Promise<{ code: number | null; stderr: string }> =>
+        truecount(['ingest', path, '--topic', topic, '--json', ...more], env);
+      const first = await run();
+      expect(first.code).toBe(2);
+      expect(first.stderr).toMatch(/the gzip data of .*clicks\.ndjson are damaged or truncated/);
+      expect(first.stderr).toMatch(/sent of .*clicks\.ndjson before that: \d+ records/);
+      expect(sentByCheckpoint()).toBe(40_000);
+      expect((await run()).stderr).toContain('behind the 40000 records');
+      expect((await run('--restart')).stderr).not.toContain('earlier run');
+      const other = await freshTopic(1);
+      expect((await run('--topic', other)).stderr).not.toContain('earlier run');
+      writeFileSync(path, gzipSync(lines));
+      expect(await run()).toMatchObject({
+        code: 0,
+        stderr: expect.not.stringContaining('earlier') as string,
       });
-      const sent = await recordsOn(topic);
-      // What was in flight when it was killed is sent again, and no more than that.
-      expect(sent).toBeLessThan(ROWS + 3 * 30_000);
-      await untilCounted(database.pool, kafkaBrokers(), topic);
-      expect(cellDifferences(await liveCells(database.pool), truth)).toEqual([]);
-
-      const again = await truecount(args, env);
-      expect(JSON.parse(again.stdout)).not.toHaveProperty('sent_before');
-      expect(await recordsOn(topic)).toBe(sent + ROWS - ROWS / 1_000);
-      await untilCounted(database.pool, kafkaBrokers(), topic);
-      expect(cellDifferences(await liveCells(database.pool), truth)).toEqual([]);
-    } finally {
-      await worker.stop();
-      await database.close();
-    }
-  });
-
-  it('begins anew when it is told to, when the file changed, or when the log is another', async () => {
-    const lines = Array.from({ length: 50_000 }, (_, i) => `{"ad_id":"a","n":${i}}\n`).join('');
-    const path = join(dir, 'clicks.ndjson');
-    // A file that ends damaged leaves a checkpoint behind.
-    const damaged = gzipSync(lines).subarray(0, -4);
-    writeFileSync(path, damaged);
-    const topic = await freshTopic(1);
-    const run = async (...more: string[]): Promise<{ code: number | null; stderr: string }> =>
-      truecount(['ingest', path, '--topic', topic, '--json', ...more], env);
-    const first = await run();
-    expect(first.code).toBe(2);
-    expect(first.stderr).toMatch(/the gzip data of .*clicks\.ndjson are damaged or truncated/);
-    expect(first.stderr).toMatch(/sent of .*clicks\.ndjson before that: \d+ records/);
-    expect(sentByCheckpoint()).toBe(40_000);
-    expect((await run()).stderr).toContain('behind the 40000 records');
-    expect((await run('--restart')).stderr).not.toContain('earlier run');
-    const other = await freshTopic(1);
-    expect((await run('--topic', other)).stderr).not.toContain('earlier run');
-    writeFileSync(path, gzipSync(lines));
-    expect(await run()).toMatchObject({
-      code: 0,
-      stderr: expect.not.stringContaining('earlier') as string,
-    });
-  });
+    },
+    TIMEOUT_MS,
+  );
 });

@@ -115,6 +115,17 @@ describe('truecount ingest', () => {
     expect(await recordsOn(topic)).toBe(3);
   });
 
+  it('fails for a damaged file beside another, and says how much of it was sent', async () => {
+    const topic = await freshTopic(1);
+    const whole = file('a.ndjson', '{"ad_id":"a"}\n');
+    const damaged = file('b.ndjson', gzipSync('{"ad_id":"b"}\n').subarray(0, -4));
+    expect(await main(['ingest', whole, damaged, '--parallel', '2', '--topic', topic])).toBe(2);
+    expect(stderr).toMatch(
+      /gzip data of .*b\.ndjson are damaged.* sent of .*b\.ndjson before that: /,
+    );
+    expect(await recordsOn(topic)).toBeGreaterThanOrEqual(1);
+  });
+
   it('sends nothing if one of the files is not there', async () => {
     const topic = await freshTopic(1);
     const path = file('clicks.ndjson', '{"ad_id":"a"}\n');
