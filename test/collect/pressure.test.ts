@@ -127,7 +127,7 @@ describe('the queue of acknowledgements', () => {
 
   it('does not send what nobody waits for any more', async () => {
     const sink = new HeldSink();
-    const queue = queueOf(sink, { ackTimeoutMs: 200 });
+    const queue = queueOf(sink, { ackTimeoutMs: 1_000 });
     const sent = stateOf(queue.add(clicks(1)));
     await until('it is in flight', () => sink.batches.length === 1);
     const waiting = stateOf(queue.add(clicks(1)));
@@ -136,6 +136,7 @@ describe('the queue of acknowledgements', () => {
     );
     expect(queue.clicks).toBe(0);
     sink.batches[0]!.end();
+    await until('clicks are taken again', () => queue.problem() === undefined);
     const later = stateOf(queue.add(clicks(1)));
     await until('what comes later is in flight', () => sink.batches.length === 2);
     expect(sink.batches[1]!.clicks).toHaveLength(1);
