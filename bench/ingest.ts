@@ -25,6 +25,8 @@ const MAPPING =
 
 export interface IngestBenchOptions {
   readonly megabytes: number;
+  /** Only this one: `ndjson`, `csv` or `several` files; by default all. */
+  readonly input?: string | undefined;
 }
 
 interface Run {
@@ -37,25 +39,25 @@ interface Run {
  * `truecount ingest` of large files into a Kafka of its own: clicks a second, and the memory of the
  * process over the time of the run. The blocks of a file repeat: what is counted is not looked at.
  */
-export async function benchIngest({ megabytes }: IngestBenchOptions): Promise<Report[]> {
+export async function benchIngest(options: IngestBenchOptions): Promise<Report[]> {
   const dir = mkdtempSync(join(tmpdir(), 'truecount-bench-'));
   const kafka = await startKafka({ dir: join(dir, 'kafka') });
   try {
     const flags = { home: dir, 'kafka.brokers': [kafka.address], topics: [TOPIC] };
     const { config } = loadConfig({ flags, env: {}, useStack: false });
     await ensureTopics(config);
-    const runs = writeInputs(dir, megabytes);
+    const runs = writeInputs(dir, options);
     const measured: Measured[] = [];
     for (const run of runs) measured.push(await measure(config, run));
-    return [rates(runs, measured, megabytes), memory(runs, measured)];
+    return [rates(runs, measured, options.megabytes), memory(runs, measured)];
   } finally {
     await kafka.stop();
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-/** One file of the whole size in two formats, and four of a quarter, read by one and by four. */
-function writeInputs(dir: string, megabytes: number): Run[] {
+/** One file of the whole size in two formats, and four of a quarter, read by one and by two. */
+function writeInputs(dir: string, { megabytes, input }: IngestBenchOptions): Run[] {
   const load = generateClicks({ clicks: BLOCK_CLICKS, seed: 7, withTruth: false });
   const lines = Array.from(load, ({ line }) => Buffer.from(line));
   const ndjson = Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')]));
@@ -64,23 +66,32 @@ function writeInputs(dir: string, megabytes: number): Run[] {
     if (decoded.kind === 'rejected') return [];
     const { adId, eventMs, fields } = decoded.click;
     const user = fields[0]?.kind === 'value' ? fields[0].text : '';
-    return [`${adId},${String(eventMs)},${user}\n`];
+    // As wide as the JSON, and with quotes.
+    return [`${adId},${String(eventMs)},${user},"${line.toString().replaceAll('"', '""')}"\n`];
   });
   const csv = Buffer.from(rows.join(''));
   const mapping = join(dir, 'm.yaml');
   fill(mapping, Buffer.from(MAPPING), 0);
-  const whole = join(dir, 'clicks.ndjson');
-  fill(whole, ndjson, megabytes);
-  const table = join(dir, 'clicks.csv');
-  fill(table, csv, megabytes, 'ad_id,timestamp,user_id\n');
-  const quarters = [1, 2, 3, 4].map((i) => join(dir, `quarter${String(i)}.ndjson`));
-  for (const path of quarters) fill(path, ndjson, megabytes / 4);
-  return [
-    { name: 'NDJSON', files: [whole], args: [] },
-    { name: 'CSV, ids by position', files: [table], args: ['--mapping', mapping] },
-    { name: '4 NDJSON, one by one', files: quarters, args: ['--restart'] },
-    { name: '4 NDJSON, 4 side by side', files: quarters, args: ['--restart', '--parallel', '4'] },
-  ];
+  const write = (name: string, block: Buffer, size: number, head?: string): string => {
+    const path = join(dir, name);
+    fill(path, block, size, head);
+    return path;
+  };
+  const table = (): Run => {
+    const files = [write('clicks.csv', csv, megabytes, 'ad_id,timestamp,user_id,all\n')];
+    return { name: 'CSV, ids by position', files, args: ['--mapping', mapping] };
+  };
+  const quarters = (): Run[] => {
+    const files = [1, 2, 3, 4].map((i) => write(`${String(i)}.ndjson`, ndjson, megabytes / 4));
+    return [
+      { name: '4 NDJSON, one by one', files, args: [] },
+      { name: '4 NDJSON, 2 side by side', files, args: ['--parallel', '2'] },
+    ];
+  };
+  if (input === 'csv') return [table()];
+  if (input === 'several') return quarters();
+  const whole = { name: 'NDJSON', files: [write('clicks.ndjson', ndjson, megabytes)], args: [] };
+  return input === 'ndjson' ? [whole] : [whole, table(), ...quarters()];
 }
 
 /** Writes a block at least once, and on until the file has its size. */

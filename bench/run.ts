@@ -45,6 +45,7 @@ const { values, positionals } = parseArgs({
     rate: { type: 'string' },
     'per-request': { type: 'string', default: '1' },
     megabytes: { type: 'string', default: '300' },
+    input: { type: 'string' },
     restart: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -72,7 +73,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Report | readonly Report
       seconds: Number(values.seconds),
       restart: values.restart,
     }),
-  ingest: () => benchIngest({ megabytes: Number(values.megabytes) }),
+  ingest: () => benchIngest({ megabytes: Number(values.megabytes), input: values.input }),
   tail: () => benchTail({ megabytes: Number(values.megabytes), seconds: Number(values.seconds) }),
 };
 const BY_NAME_ONLY = ['generations', 'parquet', 'collect', 'ingest', 'tail'];

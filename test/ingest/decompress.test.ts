@@ -152,8 +152,8 @@ describe('decompressed', () => {
   });
 
   it.each([
-    ['gzip', () => gzipSync(Buffer.alloc(400_000_000, 0x0a), { level: 9 })],
-    ['zstd', () => bomb(3_000)],
+    ['gzip', () => gzipSync(Buffer.alloc(250_000_000, 0x0a), { level: 9 })],
+    ['zstd', () => bomb(2_000)],
   ])('keeps its memory when a small %s file holds hundreds of megabytes', async (_, make) => {
     const bytes = make();
     expect(bytes.length).toBeLessThan(500_000);
@@ -164,7 +164,7 @@ describe('decompressed', () => {
       length += part.length;
       largest = Math.max(largest, process.memoryUsage.rss());
     }
-    expect(length).toBeGreaterThan(390_000_000);
-    expect(largest - before).toBeLessThan(200_000_000);
+    expect(length).toBeGreaterThan(240_000_000);
+    expect(largest - before).toBeLessThan(150_000_000);
   });
 });
