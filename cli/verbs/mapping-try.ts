@@ -21,9 +21,9 @@ export function registerTry(mapping: Command): void {
       .command('try')
       .summary('show what becomes of the lines of a file, before any is sent')
       .description(
-        'Reads the whole file as ingest does, but sends nothing and needs no stack. Shows the first\n' +
-          'records, every rejection with its line and character, and every record that the log would\n' +
-          'quarantine. With --json one JSON document a line, the last with the sums. Exit code 1 if\n' +
+        'Reads the whole file as ingest does, but sends nothing and needs no stack. Shows the first ' +
+          'records, every rejection with its line and character, and every record that the log would ' +
+          'quarantine. With --json one JSON document a line, the last with the sums. Exit code 1 if ' +
           'no record would count.',
       )
       .argument('<file>', 'a file of clicks, also .gz or .zst; - is stdin'),

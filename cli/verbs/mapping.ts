@@ -8,7 +8,7 @@ export function register(program: Command): void {
     .command('mapping')
     .summary('mappings: which columns of a file or log make a click')
     .description(
-      'A mapping says which columns of a CSV, or which fields of a log, make a click. How to write\n' +
+      'A mapping says which columns of a CSV, or which fields of a log, make a click. How to write ' +
         'one: docs/reference/mappings.md.',
     );
   registerTry(mapping);
