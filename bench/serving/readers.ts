@@ -79,6 +79,7 @@ async function askCount(reader: Reader, truth: Truth): Promise<number> {
     revision: asOf,
     finalUntilMs: RANGE.toMs,
     latePending: 0,
+    uncountedHours: 0,
     asOf,
   });
   return asOf;
