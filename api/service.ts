@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { cannotListen } from '../core/cannot-listen.js';
 import { TruecountError } from '../core/errors.js';
 import type { Migration } from '../store/migrate.js';
 import { openReadPool } from '../store/read/connection.js';
@@ -60,7 +61,7 @@ export async function startApi(
   const url = await api.listen({ host, port }).catch(async (cause: unknown) => {
     await api.close();
     await pool.end();
-    throw cannotListen(host, port, cause);
+    throw cannotListen({ host, port }, 'api.port (TRUECOUNT_API_PORT)', cause);
   });
   warnOfOpenDoor(host, url, (text) => {
     log.warn(text);
@@ -84,12 +85,4 @@ function warnOfOpenDoor(host: string, url: string, warn: (text: string) => void)
           'counts, start replays and put rules in force; set api.host to 127.0.0.1, or put a proxy ' +
           'with authentication before it',
   );
-}
-
-function cannotListen(host: string, port: number, cause: unknown): TruecountError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-  return new TruecountError('conflict', `cannot listen on ${host}:${String(port)} (${code})`, {
-    hint: 'set another api.port (TRUECOUNT_API_PORT), or 0 for a free one',
-    cause,
-  });
 }

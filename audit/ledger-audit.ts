@@ -21,9 +21,9 @@ interface PointerRow {
 }
 
 /**
- * The chain of the ledger, and that it tells the same as the pointers, the examined cuts, the
- * holds and the rule versions. Chain and pointers are not limited by the range: an entry vouches for all before it. Holds
- * the ledger in memory.
+ * The chain of the ledger, and that it tells the same as the pointers, the examined cuts, the holds
+ * and the rule versions. Chain, pointers and versions are not limited by the range: an entry vouches
+ * for all before it. Holds the ledger in memory.
  */
 export async function auditLedger(client: pg.ClientBase, scope: Scope): Promise<Check[]> {
   const ledger = await readLedger(client);

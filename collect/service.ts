@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Kafka } from 'kafkajs';
 import type { Logger } from 'pino';
-import { TruecountError } from '../core/errors.js';
+import { cannotListen } from '../core/cannot-listen.js';
 import { AckQueue } from './ack-queue.js';
 import { createCollectApp } from './app.js';
 import { BrokerLink } from './broker-link.js';
@@ -93,10 +93,6 @@ async function listen(app: FastifyInstance, { host, port }: CollectSettings): Pr
     return await app.listen({ host, port });
   } catch (cause) {
     await app.close();
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    throw new TruecountError('conflict', `cannot listen on ${host}:${String(port)} (${code})`, {
-      hint: 'set another collect.port (TRUECOUNT_COLLECT_PORT), or 0 for a free one',
-      cause,
-    });
+    throw cannotListen({ host, port }, 'collect.port (TRUECOUNT_COLLECT_PORT)', cause);
   }
 }

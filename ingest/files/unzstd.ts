@@ -1,6 +1,6 @@
 import { Decompress } from 'fzstd';
+import xxhash, { type XXHash } from 'xxhash-wasm';
 import type { ByteReader } from './byte-reader.js';
-import { XxHash64 } from './xxh64.js';
 
 /** Frames of this magic are passed over, by their last nibble (RFC 8878, 3.1.2). */
 const SKIPPABLE = 0x184d2a50;
@@ -14,20 +14,26 @@ const WINDOW_BYTES_MAX = 128 * 1024 * 1024;
  * @throws RangeError saying what is wrong.
  */
 export async function* unzstd(reader: ByteReader): AsyncGenerator<Buffer> {
+  const hashes = await xxhash();
   while (!(await reader.isAtEnd())) {
     const magic = (await bytes(reader, 4)).readUInt32LE();
     if ((magic & ~0xf) === SKIPPABLE) {
       const length = (await bytes(reader, 4)).readUInt32LE();
       if (!(await reader.skip(length))) throw endsEarly();
     } else if (magic === FRAME) {
-      yield* frame(reader, magic);
+      yield* frame(reader, magic, () => hashes.create64());
     } else throw new RangeError('no zstd frame begins where the last one ended');
   }
 }
 
-async function* frame(reader: ByteReader, magic: number): AsyncGenerator<Buffer> {
+/** `newHash`: XXH64 with seed 0, of which the lower half is stored behind a frame. */
+async function* frame(
+  reader: ByteReader,
+  magic: number,
+  newHash: () => XXHash<bigint>,
+): AsyncGenerator<Buffer> {
   const [header, hasChecksum] = await frameHeader(reader, magic);
-  const hash = hasChecksum ? new XxHash64() : undefined;
+  const hash = hasChecksum ? newHash() : undefined;
   let content: Uint8Array[] = [];
   const decoder = new Decompress((chunk) => content.push(chunk));
   let before = header;
@@ -48,7 +54,8 @@ async function* frame(reader: ByteReader, magic: number): AsyncGenerator<Buffer>
   }
   if (hash === undefined) return;
   const stored = (await bytes(reader, 4)).readUInt32LE();
-  if (hash.low32() !== stored) throw new RangeError('the checksum of the zstd data is wrong');
+  if (Number(BigInt.asUintN(32, hash.digest())) !== stored)
+    throw new RangeError('the checksum of the zstd data is wrong');
 }
 
 /** The header of a frame, from its magic on; and whether a checksum follows the frame. */

@@ -2,17 +2,16 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { main } from '../../cli/program.js';
 import { freshDatabase, freshTopic, kafkaBrokers, type TestDatabase } from '../support/stack.js';
 import { buildWorld } from './world.js';
+import { captureOutput, type Output } from '../support/captured-output.js';
 
 let database: TestDatabase;
-let stdout: string;
-let stderr: string;
+let output: Output;
 
 beforeEach(async () => {
   database = await freshDatabase();
   vi.stubEnv('TRUECOUNT_POSTGRES_URL', database.url);
   vi.stubEnv('TRUECOUNT_KAFKA_BROKERS', kafkaBrokers().join());
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => (stdout += String(text)) !== '');
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => (stderr += String(text)) !== '');
+  output = captureOutput();
 });
 
 afterEach(async () => {
@@ -23,8 +22,6 @@ afterEach(async () => {
 });
 
 async function audit(...args: string[]): Promise<number> {
-  stdout = '';
-  stderr = '';
   process.exitCode = undefined;
   return main(['audit', ...args]);
 }
@@ -32,22 +29,22 @@ async function audit(...args: string[]): Promise<number> {
 it('ends with 0 when nothing is broken, one line a check', async () => {
   await buildWorld(database.pool);
   expect(await audit('--skip-log')).toBe(0);
-  expect(stdout).toMatch(/^I4 +dimension_sums +ok +for each ad and minute/m);
-  expect(stdout).toMatch(/^I1 +cells_against_log +unchecked +the log was not read$/m);
-  expect(stdout).toContain('nothing broken: 48 ok, 0 broken');
+  expect(output.stdout).toMatch(/^I4 +dimension_sums +ok +for each ad and minute/m);
+  expect(output.stdout).toMatch(/^I1 +cells_against_log +unchecked +the log was not read$/m);
+  expect(output.stdout).toContain('nothing broken: 48 ok, 0 broken');
 });
 
 it('ends with 1 and the name of what is broken', async () => {
   await buildWorld(database.pool);
   await database.pool.query(`insert into loss_intervals values (1, 3, 4, 'retention')`);
   expect(await audit('--skip-log')).toBe(1);
-  expect(stderr).toContain('broken: I3 (loss), I3 (lost_offsets)');
-  expect(stdout).toContain('topic=t partition=0 from_offset=3 to_offset=4 reason=retention');
+  expect(output.stderr).toContain('broken: I3 (loss), I3 (lost_offsets)');
+  expect(output.stdout).toContain('topic=t partition=0 from_offset=3 to_offset=4 reason=retention');
 });
 
 it('with --json gives the report and nothing else on stdout', async () => {
   expect(await audit('--json')).toBe(0);
-  const report = JSON.parse(stdout) as { ok: boolean; checks: { invariant: string }[] };
+  const report = JSON.parse(output.stdout) as { ok: boolean; checks: { invariant: string }[] };
   expect(report.ok).toBe(true);
   expect(report.checks.map((check) => check.invariant)).toContain('I13');
 });
@@ -59,13 +56,13 @@ it('reads the log of the configured Kafka', async () => {
     [topic],
   );
   expect(await audit('--json')).toBe(1);
-  expect(stderr).toContain('I1 (cells_against_log)');
-  expect(stdout).toContain('the log ends at 0, below the counted position');
+  expect(output.stderr).toContain('I1 (cells_against_log)');
+  expect(output.stdout).toContain('the log ends at 0, below the counted position');
 });
 
 it('refuses half a range, and says so when Postgres does not answer', async () => {
   expect(await audit('--from', '2026-11-21T10')).toBe(2);
   vi.stubEnv('TRUECOUNT_POSTGRES_URL', 'postgres://127.0.0.1:1/nowhere');
   expect(await audit('--skip-log')).toBe(5);
-  expect(stderr).toContain('dependency_unreachable');
+  expect(output.stderr).toContain('dependency_unreachable');
 });

@@ -1,9 +1,7 @@
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { RunningCollector } from '../../collect/service.js';
+import { describe, expect, it } from 'vitest';
 import { partitionOf } from '../../ingest/partitioner.js';
-import { freshTopic, kafkaBrokers } from '../support/stack.js';
-import { bodyOf, collecting, metric, TopicWitness } from './support/collecting.js';
+import { bodyOf, metric, watchedCollector } from './support/collecting.js';
 
 interface Answer {
   readonly accepted: number;
@@ -17,29 +15,12 @@ interface Problem extends Partial<Answer> {
 }
 
 const PARTITIONS = 3;
-let topic: string;
-let collector: RunningCollector;
-let witness: TopicWitness;
 let n = 0;
-/** How many records the topic had before this test. */
-let before: number;
-
-beforeAll(async () => {
-  topic = await freshTopic(PARTITIONS);
-  collector = await collecting(kafkaBrokers(), topic);
-  witness = await TopicWitness.open(kafkaBrokers(), topic);
-});
-afterAll(async () => {
-  await collector.close();
-  await witness.close();
-});
-beforeEach(async () => {
-  before = (await witness.values()).length;
-});
+const watched = watchedCollector(PARTITIONS);
 
 /** What this test put on the topic. */
 async function added(): Promise<string[]> {
-  return (await witness.values()).slice(before).sort();
+  return (await watched.added()).sort();
 }
 
 function click(more: object = {}): string {
@@ -51,7 +32,7 @@ function post(
   body: string | Buffer,
   headers: Record<string, string> = { 'content-type': 'application/json' },
 ): Promise<Response> {
-  return fetch(`${collector.url}/clicks`, {
+  return fetch(`${watched.collector.url}/clicks`, {
     method: 'POST',
     body: new Uint8Array(Buffer.from(body)),
     headers,
@@ -72,7 +53,9 @@ describe('POST /clicks', () => {
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(await bodyOf<Answer>(response)).toEqual({ accepted: 1, rejected: [] });
     expect(await added()).toEqual([body]);
-    expect(witness.records.at(-1)!.partition).toBe(partitionOf(Buffer.from('space'), PARTITIONS));
+    expect(watched.witness.records.at(-1)!.partition).toBe(
+      partitionOf(Buffer.from('space'), PARTITIONS),
+    );
   });
 
   it('takes an array, lines, and what sendBeacon sends; gzip as well', async () => {
@@ -213,7 +196,7 @@ describe('POST /clicks', () => {
       'body_too_large',
     ]);
     expect(process.memoryUsage().rss - rssBefore).toBeLessThan(64 * 1024 * 1024);
-    expect(await metric(collector.url, 'truecount_collect_held_bytes')).toBe(0);
+    expect(await metric(watched.collector.url, 'truecount_collect_held_bytes')).toBe(0);
   });
 
   it('keeps records up to the limit of a click, and says so beyond', async () => {
@@ -228,7 +211,7 @@ describe('POST /clicks', () => {
 
 describe('the rest of the service', () => {
   it('says that it lives and is ready, and what it can', async () => {
-    const get = (path: string) => fetch(collector.url + path);
+    const get = (path: string) => fetch(watched.collector.url + path);
     expect(await bodyOf(await get('/health/live'))).toEqual({ status: 'live' });
     expect(await bodyOf(await get('/health/ready'))).toEqual({ status: 'ready' });
     const document = await bodyOf<{ paths: object }>(await get('/openapi.json'));
@@ -246,10 +229,15 @@ describe('the rest of the service', () => {
   it('counts clicks by what became of them', async () => {
     const accepted = 'truecount_collect_clicks_total{fate="accepted"}';
     const rejected = 'truecount_collect_clicks_total{fate="rejected"}';
-    const [a, r] = [await metric(collector.url, accepted), await metric(collector.url, rejected)];
+    const [a, r] = [
+      await metric(watched.collector.url, accepted),
+      await metric(watched.collector.url, rejected),
+    ];
     await post(`[${click()},${click()},1]`);
-    expect(await metric(collector.url, accepted)).toBe(a + 2);
-    expect(await metric(collector.url, rejected)).toBe(r + 1);
-    expect(await metric(collector.url, 'truecount_collect_ack_seconds_count')).toBeGreaterThan(0);
+    expect(await metric(watched.collector.url, accepted)).toBe(a + 2);
+    expect(await metric(watched.collector.url, rejected)).toBe(r + 1);
+    expect(
+      await metric(watched.collector.url, 'truecount_collect_ack_seconds_count'),
+    ).toBeGreaterThan(0);
   });
 });

@@ -1,49 +1,32 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseClick } from '../../core/click/parse.js';
 import { ERROR_CODES } from '../../core/errors.js';
-import type { RunningCollector } from '../../collect/service.js';
-import { freshTopic, kafkaBrokers } from '../support/stack.js';
+import { kafkaBrokers } from '../support/stack.js';
 import { until } from '../support/until.js';
-import { bodyOf, collecting, metric, TopicWitness } from './support/collecting.js';
+import { bodyOf, collecting, metric, watchedCollector } from './support/collecting.js';
 
 const REQUEST_TIMEOUT_MS = 1_000;
 const CONNECTIONS = 64;
-let topic: string;
-let collector: RunningCollector;
-let witness: TopicWitness;
-let before: number;
-
-beforeAll(async () => {
-  topic = await freshTopic(2);
-  collector = await collecting(kafkaBrokers(), topic, {
-    requestTimeoutMs: REQUEST_TIMEOUT_MS,
-    connectionsMax: CONNECTIONS,
-    lingerMs: 0,
-  });
-  witness = await TopicWitness.open(kafkaBrokers(), topic);
-});
-afterAll(async () => {
-  await collector.close();
-  await witness.close();
-});
-beforeEach(async () => {
-  before = (await witness.values()).length;
+const watched = watchedCollector(2, {
+  requestTimeoutMs: REQUEST_TIMEOUT_MS,
+  connectionsMax: CONNECTIONS,
+  lingerMs: 0,
 });
 
 async function added(): Promise<string[]> {
-  return (await witness.values()).slice(before).sort();
+  return (await watched.added()).sort();
 }
 
 async function untilNothingIsHeld(): Promise<void> {
   await until('no memory is held', async () => {
-    return (await metric(collector.url, 'truecount_collect_held_bytes')) === 0;
+    return (await metric(watched.collector.url, 'truecount_collect_held_bytes')) === 0;
   });
 }
 
 /** Writes bytes as they are, and gives all that comes back until the connection ends. */
-function raw(bytes: string | Buffer, url = collector.url): Promise<string> {
+function raw(bytes: string | Buffer, url = watched.collector.url): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
     const socket = connect(Number(port), hostname, () => socket.write(bytes));
@@ -80,7 +63,7 @@ describe('a connection', () => {
   });
 
   it('that never ends its side is ended all the same', async () => {
-    const { hostname, port } = new URL(collector.url);
+    const { hostname, port } = new URL(watched.collector.url);
     const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
     socket.on('error', () => undefined);
     socket.write(`${HEAD}content-length: 100\r\n\r\n{"event`);
@@ -94,7 +77,7 @@ describe('a connection', () => {
     const slow = Array.from({ length: 2 * CONNECTIONS }, () => raw(HEAD));
     const verdicts = (await Promise.all(slow)).map((answer) => verdictOf(answer)[0]);
     expect(verdicts.filter((status) => status === 408).length).toBeLessThanOrEqual(CONNECTIONS);
-    expect((await fetch(`${collector.url}/health/live`)).status).toBe(200);
+    expect((await fetch(`${watched.collector.url}/health/live`)).status).toBe(200);
   });
 
   it.each([
@@ -144,7 +127,7 @@ describe('a connection', () => {
   });
 
   it('that does not read its answers holds memory only until it is ended', async () => {
-    const { hostname, port } = new URL(collector.url);
+    const { hostname, port } = new URL(watched.collector.url);
     const socket = connect({ port: Number(port), host: hostname });
     socket.on('error', () => undefined);
     socket.pause();
@@ -152,7 +135,7 @@ describe('a connection', () => {
     const request = `${HEAD}content-length: ${String(body.length)}\r\n\r\n${body}`;
     socket.write(request.replace('json', 'x-ndjson').repeat(40));
     await until('answers wait for the client', async () => {
-      return (await metric(collector.url, 'truecount_collect_held_bytes')) > 0;
+      return (await metric(watched.collector.url, 'truecount_collect_held_bytes')) > 0;
     });
     socket.destroy();
     await untilNothingIsHeld();
@@ -198,7 +181,7 @@ describe('any body', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(record, { maxLength: 6 }), async (records) => {
         const body = Buffer.concat(records.flatMap((one) => [one, Buffer.from('\n')]));
-        const response = await fetch(`${collector.url}/clicks`, {
+        const response = await fetch(`${watched.collector.url}/clicks`, {
           method: 'POST',
           headers: { 'content-type': 'application/x-ndjson' },
           body: new Uint8Array(body),
@@ -235,7 +218,7 @@ describe('any body', () => {
         fc.string({ maxLength: 2 }),
         async (records, end) => {
           const body = `[${records.join()}]${end}`;
-          const response = await fetch(`${collector.url}/clicks`, {
+          const response = await fetch(`${watched.collector.url}/clicks`, {
             method: 'POST',
             headers: { 'content-type': 'application/json' },
             body,
@@ -258,7 +241,7 @@ describe('any body', () => {
 
 describe('a client that asks too often', () => {
   it('is answered 429 with a time to wait, and others are not', async () => {
-    const limited = await collecting(kafkaBrokers(), topic, {
+    const limited = await collecting(kafkaBrokers(), watched.topic, {
       rateLimitPerSecond: 5,
       proxyHops: 1,
     });
@@ -284,7 +267,9 @@ describe('a client that asks too often', () => {
 
 describe('CORS', () => {
   it('lets listed origins read, and no other', async () => {
-    const open = await collecting(kafkaBrokers(), topic, { corsOrigins: ['https://shop.example'] });
+    const open = await collecting(kafkaBrokers(), watched.topic, {
+      corsOrigins: ['https://shop.example'],
+    });
     try {
       const preflight = (origin: string): Promise<Response> =>
         fetch(`${open.url}/clicks`, {
@@ -303,7 +288,7 @@ describe('CORS', () => {
         null,
         'origin',
       ]);
-      const none = await fetch(`${collector.url}/clicks`, {
+      const none = await fetch(`${watched.collector.url}/clicks`, {
         method: 'OPTIONS',
         headers: { origin: 'https://shop.example' },
       });

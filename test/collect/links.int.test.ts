@@ -1,37 +1,20 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { LinkKeys } from '../../collect/links.js';
-import type { RunningCollector } from '../../collect/service.js';
-import { freshTopic, kafkaBrokers } from '../support/stack.js';
-import { bodyOf, collecting, metric, SECRET, TopicWitness } from './support/collecting.js';
+import { bodyOf, metric, SECRET, watchedCollector } from './support/collecting.js';
 
 const keys = new LinkKeys([SECRET]);
 const HOSTS = ['shop.example', '*.wild.example'];
 const UNCOUNTED = 'truecount_collect_clicks_total{fate="uncounted"}';
-let collector: RunningCollector;
-let witness: TopicWitness;
-let before: number;
-
-beforeAll(async () => {
-  const topic = await freshTopic(2);
-  collector = await collecting(kafkaBrokers(), topic, { redirectHosts: HOSTS });
-  witness = await TopicWitness.open(kafkaBrokers(), topic);
-});
-afterAll(async () => {
-  await collector.close();
-  await witness.close();
-});
-beforeEach(async () => {
-  before = (await witness.values()).length;
-});
+const watched = watchedCollector(2, { redirectHosts: HOSTS });
 
 /** The clicks that this test put on the topic. */
 async function added(): Promise<Record<string, unknown>[]> {
-  const values = (await witness.values()).slice(before);
+  const values = await watched.added();
   return values.map((text) => JSON.parse(text) as Record<string, unknown>);
 }
 
 function follow(path: string, init: RequestInit = {}): Promise<Response> {
-  return fetch(collector.url + path, { redirect: 'manual', ...init });
+  return fetch(watched.collector.url + path, { redirect: 'manual', ...init });
 }
 
 function linkTo(
@@ -94,11 +77,11 @@ describe('GET /c/{ad_id}', () => {
     ['Purpose', { headers: { purpose: 'prefetch' } }],
     ['X-Moz', { headers: { 'x-moz': 'prefetch' } }],
   ])('leads there without counting for %s', async (_what, init) => {
-    const uncounted = await metric(collector.url, UNCOUNTED);
+    const uncounted = await metric(watched.collector.url, UNCOUNTED);
     const response = await follow(linkTo(SHOP), init);
     expect([response.status, response.headers.get('location')]).toEqual([302, SHOP]);
     expect(await added()).toEqual([]);
-    expect(await metric(collector.url, UNCOUNTED)).toBe(uncounted + 1);
+    expect(await metric(watched.collector.url, UNCOUNTED)).toBe(uncounted + 1);
   });
 
   const evil = (to: string): string => linkTo(to);

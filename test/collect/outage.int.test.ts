@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningCollector } from '../../collect/service.js';
 import type { Running } from '../../runtime/stack/component.js';
 import { startKafka } from '../../runtime/stack/kafka.js';
+import { end, processRef } from '../../runtime/stack/process.js';
 import { spawnTruecount } from '../support/command-line.js';
 import { freshDatabase, type TestDatabase } from '../support/stack.js';
 import { liveCells, readTopic, startWorker, untilCounted } from '../support/stream.js';
@@ -42,15 +43,7 @@ async function createTopic(topic: string): Promise<string> {
 }
 
 async function kill(): Promise<void> {
-  process.kill(broker.pid, 'SIGKILL');
-  await until('the broker is dead', () => {
-    try {
-      process.kill(broker.pid, 0);
-      return false;
-    } catch {
-      return true;
-    }
-  });
+  await end(processRef(broker.pid)!, { first: 'SIGKILL', deadlineMs: 20_000 });
 }
 
 function pause(ms: number): Promise<void> {

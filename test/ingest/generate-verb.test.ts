@@ -4,23 +4,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../../cli/program.js';
 import { generateClicks } from '../../ingest/generator/generate.js';
+import { captureOutput, type Output } from '../support/captured-output.js';
 
 let dir: string;
-let stdout: string;
-let stderr: string;
+let output: Output;
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'truecount-generate-'));
-  stdout = '';
-  stderr = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    stdout += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    stderr += String(text);
-    return true;
-  });
+  output = captureOutput();
 });
 
 afterEach(() => {
@@ -52,7 +43,7 @@ describe('truecount generate', () => {
       }),
     );
     expect(cells.join()).not.toContain('country:UK');
-    expect(JSON.parse(stdout)).toEqual(load.truth.summary());
+    expect(JSON.parse(output.stdout)).toEqual(load.truth.summary());
   });
 
   it('counts UK as UK with --no-map-uk', async () => {
@@ -60,7 +51,7 @@ describe('truecount generate', () => {
     const options = ['--clicks', '2000', '--seed', '9', '--no-map-uk'];
     expect(await main(['generate', ...options, ...files])).toBe(0);
     expect(lines('truth').join()).toContain('country:UK');
-    expect(stderr).toContain('2000 lines: ');
+    expect(output.stderr).toContain('2000 lines: ');
   });
 
   it.each([
@@ -70,6 +61,6 @@ describe('truecount generate', () => {
     ['a folder that is not there', ['--out', '/no/such/folder/file'], /cannot write/],
   ])('refuses %s as wrong usage', async (_, options, message) => {
     expect(await main(['generate', '--clicks', '10', '--seed', '1', ...options])).toBe(2);
-    expect(stderr).toMatch(message);
+    expect(output.stderr).toMatch(message);
   });
 });

@@ -6,27 +6,18 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../../cli/program.js';
 import { packageFile } from '../../runtime/package-root.js';
 import { freshTopic, kafkaBrokers, testKafka } from '../support/stack.js';
+import { captureOutput, type Output } from '../support/captured-output.js';
 
 const APACHE = packageFile('examples', 'apache.mapping.yaml');
 
 let dir: string;
-let stdout: string;
-let stderr: string;
+let output: Output;
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'truecount-ingest-'));
-  stdout = '';
-  stderr = '';
   vi.stubEnv('TRUECOUNT_KAFKA_BROKERS', kafkaBrokers().join(','));
   vi.stubEnv('TRUECOUNT_HOME', dir);
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    stdout += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    stderr += String(text);
-    return true;
-  });
+  output = captureOutput();
 });
 
 afterEach(() => {
@@ -57,7 +48,7 @@ describe('truecount ingest', () => {
     expect(await main(['ingest', path, '--topic', topic, '--compression', 'gzip', '--json'])).toBe(
       0,
     );
-    expect(JSON.parse(stdout)).toMatchObject({ topic, sent: 2, bytes: 21, rejected: 0 });
+    expect(JSON.parse(output.stdout)).toMatchObject({ topic, sent: 2, bytes: 21, rejected: 0 });
     expect(await recordsOn(topic)).toBe(2);
   });
 
@@ -66,11 +57,11 @@ describe('truecount ingest', () => {
     const bad = Array.from({ length: 25 }, () => 'e,a,yesterday');
     const rows = ['event_id,ad_id,timestamp', 'e,a,1700000000000', ...bad, ''];
     expect(await main(['ingest', file('clicks.csv', rows.join('\n')), '--topic', topic])).toBe(0);
-    expect(stdout).toContain(`sent 1 to ${topic}`);
-    expect(stdout).toContain(
+    expect(output.stdout).toContain(`sent 1 to ${topic}`);
+    expect(output.stdout).toContain(
       'rejected 25\n  line 3, character 5: the time is unreadable: "yesterday"',
     );
-    expect(stdout).toContain('  and 5 more');
+    expect(output.stdout).toContain('  and 5 more');
     expect(await recordsOn(topic)).toBe(1);
   });
 
@@ -85,7 +76,7 @@ describe('truecount ingest', () => {
     const topic = await freshTopic(1);
     const path = file('clicks.csv', 'event_id,ad_id,timestamp\n"e,a,1700000000000\n');
     expect(await main(['ingest', path, '--topic', topic])).toBe(2);
-    expect(stderr).toContain('cannot be read from line 2, character 1 on');
+    expect(output.stderr).toContain('cannot be read from line 2, character 1 on');
   });
 
   it.each(['1', '3'])('sends several files, %s side by side, and sums up', async (parallel) => {
@@ -99,7 +90,7 @@ describe('truecount ingest', () => {
     const args = ['--format', 'combined-log', '--mapping', APACHE, '--parallel', parallel];
     // Of one of them nothing could be sent: that is a failure, though the others were.
     expect(await main(['ingest', ...paths, ...args, '--topic', topic, '--json'])).toBe(1);
-    expect(JSON.parse(stdout)).toMatchObject({
+    expect(JSON.parse(output.stdout)).toMatchObject({
       sent: 3,
       rejected: 2,
       rejections: [
@@ -120,7 +111,7 @@ describe('truecount ingest', () => {
     const whole = file('a.ndjson', '{"ad_id":"a"}\n');
     const damaged = file('b.ndjson', gzipSync('{"ad_id":"b"}\n').subarray(0, -4));
     expect(await main(['ingest', whole, damaged, '--parallel', '2', '--topic', topic])).toBe(2);
-    expect(stderr).toMatch(
+    expect(output.stderr).toMatch(
       /gzip data of .*b\.ndjson are damaged.* sent of .*b\.ndjson before that: /,
     );
     expect(await recordsOn(topic)).toBeGreaterThanOrEqual(1);
@@ -154,6 +145,6 @@ describe('truecount ingest', () => {
   ])('says what is wrong with %s', async (_, args, exit, message) => {
     if (args[0] === 'a.csv') args[0] = file('a.csv', '');
     expect(await main(['ingest', ...args])).toBe(exit);
-    expect(stderr).toMatch(message);
+    expect(output.stderr).toMatch(message);
   });
 });

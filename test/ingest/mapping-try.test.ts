@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../../cli/program.js';
 import { packageFile } from '../../runtime/package-root.js';
+import { captureOutput, type Output } from '../support/captured-output.js';
 
 const APACHE = packageFile('examples', 'apache.mapping.yaml');
 const GOOD = '::1 - - [17/May/2015:10:05:03 +0000] "GET /ad7?x=1 HTTP/1.1" 200 17 "-" "curl/8"';
@@ -20,21 +21,11 @@ const LOG = [
 ].join('\n');
 
 let dir: string;
-let stdout: string;
-let stderr: string;
+let output: Output;
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'truecount-mapping-'));
-  stdout = '';
-  stderr = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    stdout += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    stderr += String(text);
-    return true;
-  });
+  output = captureOutput();
 });
 
 afterEach(() => {
@@ -55,7 +46,7 @@ describe('truecount mapping try', () => {
   it('shows the first records, every rejection with line and character, and the sums', async () => {
     const path = file('access.log', LOG);
     expect(await main(['mapping', 'try', path, ...LOG_OPTIONS, '--records', '1'])).toBe(0);
-    const lines = stdout.trimEnd().split('\n');
+    const lines = output.stdout.trimEnd().split('\n');
     expect(lines[0]).toMatch(/^line 1: \{"event_id":"1-[\w-]{22}","ad_id":"\/ad7","timestamp":/);
     expect(lines.slice(1)).toEqual([
       'line 2, character 1: rejected: expected " " behind remote_host, which begins here: the line ' +
@@ -78,7 +69,7 @@ describe('truecount mapping try', () => {
   it('gives one JSON document a line, of a compressed file as well', async () => {
     const path = file('access.log-20261121', gzipSync(LOG));
     expect(await main(['mapping', 'try', path, ...LOG_OPTIONS, '--json'])).toBe(0);
-    const documents = stdout
+    const documents = output.stdout
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -105,14 +96,14 @@ describe('truecount mapping try', () => {
     const path = file('clicks.csv', ['ad,at', ...rows, ''].join('\n'));
     const args = ['--mapping', file('m.yaml', mapping + time), '--records', '0'];
     expect(await main(['mapping', 'try', path, ...args])).toBe(0);
-    expect(stdout).toContain('line 3, character 8: rejected: the time is unreadable: "x"');
-    expect(stdout).toContain('line 4, character 1: rejected: the ad id is empty');
-    expect(stdout).toContain('line 5, character 17: rejected: 3 columns instead of 2');
+    expect(output.stdout).toContain('line 3, character 8: rejected: the time is unreadable: "x"');
+    expect(output.stdout).toContain('line 4, character 1: rejected: the ad id is empty');
+    expect(output.stdout).toContain('line 5, character 17: rejected: 3 columns instead of 2');
   });
 
   it('fails if no record would count', async () => {
     expect(await main(['mapping', 'try', file('a.ndjson', 'nonsense\n')])).toBe(1);
-    expect(stdout).toContain('line 1: quarantined: not_json');
+    expect(output.stdout).toContain('line 1: quarantined: not_json');
   });
 
   it.each([
@@ -128,6 +119,6 @@ describe('truecount mapping try', () => {
     ['an odd number', ['--records', '-1'], 2, /--records is out of bounds/],
   ])('says what is wrong with %s', async (_, args, exit, message) => {
     expect(await main(['mapping', 'try', file('a.log', LOG), ...args])).toBe(exit);
-    expect(stderr).toMatch(message);
+    expect(output.stderr).toMatch(message);
   });
 });

@@ -5,6 +5,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Running } from '../../runtime/stack/component.js';
 import { startKafka } from '../../runtime/stack/kafka.js';
+import { end, processRef } from '../../runtime/stack/process.js';
 import { until } from '../support/until.js';
 import { QUIET, Recorder, startMember } from './support/recorder.js';
 
@@ -21,15 +22,7 @@ afterAll(async () => {
 });
 
 async function kill(): Promise<void> {
-  process.kill(broker.pid, 'SIGKILL');
-  await until('the broker is dead', () => {
-    try {
-      process.kill(broker.pid, 0);
-      return false;
-    } catch {
-      return true;
-    }
-  });
+  await end(processRef(broker.pid)!, { first: 'SIGKILL', deadlineMs: 20_000 });
 }
 
 async function send(topic: string, prefix: string, count: number): Promise<string[]> {

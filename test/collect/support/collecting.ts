@@ -1,9 +1,11 @@
 import { Kafka, logLevel, type Admin, type Consumer } from 'kafkajs';
 import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { CollectSettings } from '../../../collect/settings.js';
 import { startCollector, type RunningCollector } from '../../../collect/service.js';
 import { createKafka } from '../../../runtime/kafka-client.js';
 import { loadConfig } from '../../../runtime/config.js';
+import { freshTopic, kafkaBrokers } from '../../support/stack.js';
 import { until } from '../../support/until.js';
 
 export const SECRET = 'k1:0123456789abcdef0123456789abcdef';
@@ -86,4 +88,37 @@ export async function metric(url: string, name: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const line = text.split('\n').find((one) => one.startsWith(`${name} `));
   return Number(line?.split(' ').at(-1) ?? 0);
+}
+
+/** A collector, and what is on its topic. */
+export interface WatchedCollector {
+  topic: string;
+  collector: RunningCollector;
+  witness: TopicWitness;
+  /** What this test put on the topic. */
+  added(): Promise<string[]>;
+}
+
+/** For the tests of a file, with a topic of their own; gone after them. */
+export function watchedCollector(
+  partitions: number,
+  overrides: Partial<CollectSettings> = {},
+): WatchedCollector {
+  let before = 0;
+  const watched = {
+    added: async () => (await watched.witness.values()).slice(before),
+  } as WatchedCollector;
+  beforeAll(async () => {
+    watched.topic = await freshTopic(partitions);
+    watched.collector = await collecting(kafkaBrokers(), watched.topic, overrides);
+    watched.witness = await TopicWitness.open(kafkaBrokers(), watched.topic);
+  });
+  afterAll(async () => {
+    await watched.collector.close();
+    await watched.witness.close();
+  });
+  beforeEach(async () => {
+    before = (await watched.witness.values()).length;
+  });
+  return watched;
 }
