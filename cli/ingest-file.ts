@@ -10,6 +10,7 @@ import { TrackedItems } from '../ingest/files/tracked-items.js';
 import { IngestTally, ingestItems } from '../ingest/ingest.js';
 import type { IngestResult } from '../ingest/ingest.js';
 import type { ClickProducer, OnStored } from '../ingest/producer.js';
+import { topicEnds } from '../runtime/topic-ends.js';
 import { formatName, readerFor } from './format-options.js';
 import type { FormatOptions } from './format-options.js';
 import { readMappingFile } from './mapping-file.js';
@@ -30,13 +31,10 @@ export interface Destination {
 
 /** @throws TruecountError `dependency_unreachable` */
 export async function destinationOf(kafka: Kafka, topic: string): Promise<Destination> {
-  const admin = kafka.admin();
   try {
-    await admin.connect();
-    const { clusterId } = await admin.describeCluster();
-    const offsets = await admin.fetchTopicOffsets(topic);
-    const ends = new Map(offsets.map(({ partition, high }) => [partition, Number(high)]));
-    return { topic, clusterId, ends };
+    const clusterId = await clusterIdOf(kafka);
+    const ends = await topicEnds(kafka, topic);
+    return { topic, clusterId, ends: new Map(ends.map((end) => [end.partition, end.endOffset])) };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new TruecountError(
@@ -47,6 +45,14 @@ export async function destinationOf(kafka: Kafka, topic: string): Promise<Destin
         cause,
       },
     );
+  }
+}
+
+async function clusterIdOf(kafka: Kafka): Promise<string> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    return (await admin.describeCluster()).clusterId;
   } finally {
     await admin.disconnect();
   }

@@ -3,14 +3,14 @@ import type { KafkaConfig } from 'kafkajs';
 import type pg from 'pg';
 import { TruecountError } from '../core/errors.js';
 import { createKafka } from './kafka-client.js';
+import { topicEnds } from './topic-ends.js';
+import type { PartitionEnd } from './topic-ends.js';
 
 const POLL_MS = 100;
 
-/** Where a partition ends (next offset) and what it is called. */
-export interface LogEnd {
+/** Where a partition ends, and of which topic it is. */
+export interface LogEnd extends PartitionEnd {
   readonly topic: string;
-  readonly partition: number;
-  readonly endOffset: number;
 }
 
 /** The ends of all partitions of the topics, now. Throws dependency_unreachable. */
@@ -18,17 +18,11 @@ export async function readLogEnds(
   kafka: KafkaConfig,
   topics: readonly string[],
 ): Promise<LogEnd[]> {
-  const admin = createKafka({
-    ...kafka,
-    retry: { retries: 3 },
-  }).admin();
+  const client = createKafka({ ...kafka, retry: { retries: 3 } });
   try {
-    await admin.connect();
     const ends: LogEnd[] = [];
     for (const topic of topics) {
-      for (const { partition, high } of await admin.fetchTopicOffsets(topic)) {
-        ends.push({ topic, partition, endOffset: Number(high) });
-      }
+      for (const end of await topicEnds(client, topic)) ends.push({ topic, ...end });
     }
     return ends;
   } catch (cause) {
@@ -37,8 +31,6 @@ export async function readLogEnds(
       context: { topics },
       cause,
     });
-  } finally {
-    await admin.disconnect();
   }
 }
 

@@ -1,6 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { inject } from 'vitest';
+import { topicEnds } from '../../runtime/topic-ends.js';
 import { until } from './until.js';
 
 /**
@@ -69,11 +70,11 @@ export async function freshTopic(
       topics: [{ topic, numPartitions: partitions, replicationFactor: -1, configEntries }],
     });
     // The client's own wait takes a broker that has not heard of the topic yet for a failure.
-    await until(`${topic} has leaders`, async () => {
+    await until(`${topic} has its partitions`, async () => {
       const { topics: found } = await admin.fetchTopicMetadata({ topics: [topic] });
-      const leaders = found[0]?.partitions.filter(({ leader }) => leader >= 0) ?? [];
-      return leaders.length === partitions;
+      return found[0]?.partitions.length === partitions;
     });
+    await topicEnds(testKafka(), topic);
   } finally {
     await admin.disconnect();
   }
