@@ -96,14 +96,13 @@ export async function putRuleSet(
   }
   return inTransaction<PutRules>(client, async () => {
     const head = await lockHead(client);
-    const versions = await listRuleVersions(client);
-    const newest = versions.at(-1);
     const { hash } = await storeRuleSet(client, ruleSet);
-    if (newest?.hash === hash && (sinceMs === undefined || newest.sinceMs === sinceMs)) {
-      return { keep: false, value: { version: newest, existed: true } };
+    const planned = await planPut(client, hash, sinceMs);
+    if (planned.newest !== null) {
+      return { keep: false, value: { version: planned.newest, existed: true } };
     }
-    const number = versions.length + 1;
-    const since = new Date(sinceMs ?? (await firstUncounted(client)));
+    const { number } = planned;
+    const since = new Date(planned.sinceMs);
     await appendEntry(client, head, {
       ...{ kind: 'rules', request: `rules v${String(number)}`, actor: author, reason, hours: [] },
       rules: { version: number, rule_set: hash, since: formatTime(since.getTime()) },
@@ -118,9 +117,29 @@ export async function putRuleSet(
   });
 }
 
+/** What putting a rule set comes to: the version that is the newest already, or the next one. */
+export type PlannedPut =
+  | { readonly newest: RuleVersion }
+  | { readonly newest: null; readonly number: number; readonly sinceMs: number };
+
+/** Says what a put would come to, now. Throws those of a read. */
+export async function planPut(
+  reader: pg.ClientBase | pg.Pool,
+  hash: string,
+  sinceMs: number | undefined,
+): Promise<PlannedPut> {
+  const versions = await listRuleVersions(reader);
+  const newest = versions.at(-1);
+  if (newest?.hash === hash && (sinceMs === undefined || newest.sinceMs === sinceMs)) {
+    return { newest };
+  }
+  const number = versions.length + 1;
+  return { newest: null, number, sinceMs: sinceMs ?? (await firstUncounted(reader)) };
+}
+
 /** The hour after the newest that has a row, and after the one that runs. */
-async function firstUncounted(client: pg.ClientBase): Promise<number> {
-  const { rows } = await client.query<{ newest: Date }>(
+async function firstUncounted(reader: pg.ClientBase | pg.Pool): Promise<number> {
+  const { rows } = await reader.query<{ newest: Date }>(
     `select greatest(max(hour), date_trunc('hour', clock_timestamp(), 'UTC')) as newest from hours`,
   );
   return rows[0]!.newest.getTime() + HOUR_MS;

@@ -4,6 +4,7 @@ import { LEDGER_WORDS_MAX, ledgerWords } from '../../core/ledger-words.js';
 import { formatTime, parseHour } from '../../core/range.js';
 import { hashRuleSet, type RuleSet } from '../../core/rules/rule-set.js';
 import { readError, type Reader } from '../../store/read/connection.js';
+import { planPut } from '../../store/rule-versions.js';
 import type { PutRules, RulesToPut } from '../../store/rule-versions.js';
 import { TimeSchema } from '../schemas.js';
 import { HashSchema, VersionDocument, versionDocument } from './rules.js';
@@ -60,8 +61,9 @@ export const RehearsedRulesDocument = Type.Object(
   {
     rule_set: HashSchema,
     since: Type.Union([TimeSchema, Type.Null()], {
-      description: 'null: from the first hour on that nobody has begun to count',
+      description: 'the first event hour, as of now; null: all hours, as it is so already',
     }),
+    existed: Type.Boolean({ description: 'it is the newest already: nothing would change' }),
     dry_run: Type.Literal(true),
     stale: StaleRulesDocument,
   },
@@ -118,20 +120,20 @@ export async function putDocument(
   return { ...versionDocument(version), existed, stale };
 }
 
-/**
- * Answers what a rule set would make stale; without a beginning no final hour that is not stale
- * already. Throws those of a read.
- */
+/** Answers what putting a rule set would come to. Throws those of a read. */
 export async function answerRehearsal(
   reader: Reader,
   ruleSet: RuleSet,
-  sinceMs: number | undefined,
+  wantedMs: number | undefined,
   hoursMax = STALE_HOURS_MAX,
 ): Promise<Static<typeof RehearsedRulesDocument>> {
   const hash = hashRuleSet(ruleSet);
-  const stale = await (sinceMs === undefined
+  const planned = await planPut(reader, hash, wantedMs);
+  const existed = planned.newest !== null;
+  const sinceMs = existed ? planned.newest.sinceMs : planned.sinceMs;
+  const stale = await (existed || sinceMs === null
     ? answerStaleRules(reader, {}, hoursMax)
     : answerSupposedRules(reader, { hash, sinceMs }, hoursMax));
-  const since = sinceMs === undefined ? null : formatTime(sinceMs);
-  return { rule_set: hash, since, dry_run: true, stale };
+  const since = sinceMs === null ? null : formatTime(sinceMs);
+  return { rule_set: hash, since, existed, dry_run: true, stale };
 }

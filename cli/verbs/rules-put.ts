@@ -71,7 +71,7 @@ async function run(file: string, options: PutOptions): Promise<void> {
   printResult(options.json === true, document, () =>
     [
       `version ${String(put.version)}${existed ? ', which was in force already' : ''}: ${put.rule_set}`,
-      `in force ${put.since === null ? 'for all hours' : `from ${put.since} on`}`,
+      `in force ${inForce(put.since)}`,
       ...staleLines(stale, nameOf),
     ].join('\n'),
   );
@@ -88,16 +88,20 @@ async function rehearse(
     would: await answerRehearsal(pool, ruleSet, sinceMs, Infinity),
     names: await versionNames(pool),
   }));
-  const { rule_set: hash, since, stale } = would;
+  const { rule_set: hash, since, existed, stale } = would;
   const nameOf: NameOf = (one, hour) => (one === hash ? file : names(one, hour));
   const document = { ...would, stale: withCommands(stale, nameOf) };
   printResult(options.json === true, document, () =>
     [
       `rule set ${hash}`,
-      `would be in force from ${since ?? 'the first hour on that nobody has begun to count'}`,
+      `${existed ? 'is in force already' : 'would be in force'} ${inForce(since)}`,
       ...staleLines(stale, nameOf),
     ].join('\n'),
   );
+}
+
+function inForce(since: string | null): string {
+  return since === null ? 'for all hours' : `from ${since} on`;
 }
 
 function withCommands(stale: Stale, nameOf: NameOf): object {

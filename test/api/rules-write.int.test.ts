@@ -206,7 +206,12 @@ describe('POST /rules', () => {
     const put = ['rules', 'put', file, '--since', hour(2), '--reason', 'x', '--dry-run'];
     expect(await cli(...put)).toMatchObject(would);
     const open = await post('/rules', { rule_set: FIXED, ...SIGNED, dry_run: true });
-    expect(open.body).toMatchObject({ since: null, dry_run: true, stale: { stale: 0 } });
+    expect(open.body).toMatchObject({ existed: false, dry_run: true, stale: { stale: 0 } });
+    const nextHour = (Math.floor(Date.now() / HOUR_MS) + 1) * HOUR_MS;
+    // By the database's clock, which may be an hour on if the hour ends just now.
+    expect([0, HOUR_MS]).toContain(Date.parse(String(open.body['since'])) - nextHour);
+    const again = { rule_set: MISTAKE, ...SIGNED, dry_run: true };
+    expect((await post('/rules', again)).body).toMatchObject({ existed: true, since: null });
     expect(await stored()).toEqual(before);
   });
 
