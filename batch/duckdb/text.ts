@@ -34,16 +34,18 @@ export async function mapTexts(
   const columns = [...source.columns, ...target.columns].map((name) => `${name} varchar`);
   await session.run(`create temp table ${target.table} (${columns.join(', ')})`);
   const encoded = source.columns.map((name) => `encode(${name})`).join(', ');
-  const rows = await session.number(`select count(*) from ${source.table}`);
-  for (let from = 0; from < rows; from += PAGE_ROWS) {
+  let read = PAGE_ROWS;
+  for (let from = 0; read === PAGE_ROWS; from += PAGE_ROWS) {
     const page: (string | null)[][] = [];
+    read = 0;
     const where = `rowid >= ${String(from)} and rowid < ${String(from + PAGE_ROWS)}`;
     const sql = `select ${encoded} from ${source.table} where ${where}`;
     for await (const chunk of session.chunks(sql)) {
-      const read = source.columns.map((_, column) => textsOf(chunk, column));
+      const columnsOf = source.columns.map((_, column) => textsOf(chunk, column));
       const count = chunk.rowCount;
+      read += count;
       for (let row = 0; row < count; row++) {
-        const texts = read.map((text) => text(row));
+        const texts = columnsOf.map((text) => text(row));
         const mapped = of(texts);
         if (mapped !== null) page.push([...texts, ...mapped]);
       }

@@ -42,7 +42,7 @@ export async function openTestLake(): Promise<TestLake> {
     const writer = writers.get(buckets) ?? (await ClickWriter.open(options));
     writers.set(buckets, writer);
     await writer.clear();
-    const sources = await addAll(writer, records);
+    const { sources } = await addAll(writer, records);
     const written: LakeFile[] = [];
     const groups = await writer.groups(sources);
     const add = async (selection: FileSelection, of: readonly ClickGroup[]): Promise<void> => {
@@ -84,16 +84,23 @@ async function copySql(select: string, path: string, options: string): Promise<v
   }
 }
 
-async function addAll(writer: ClickWriter, records: readonly LogRecord[]): Promise<number[]> {
+/** Buffers the clicks of the records, by sources of their own; those that are no click are left out. */
+export async function addAll(
+  writer: ClickWriter,
+  records: readonly LogRecord[],
+): Promise<{ readonly sources: readonly number[]; readonly clicks: number }> {
   const sources = new Map<string, number>();
+  let clicks = 0;
   for (const { topic, partition, offset, appendMs, value } of records) {
     const key = partitionKey({ topic, partition });
     const source = sources.get(key) ?? (await writer.addSource(topic, partition));
     sources.set(key, source);
     const click = shredClick(value, appendMs);
-    if (click.kind === 'click') writer.add(source, offset, appendMs, click);
+    if (click.kind !== 'click') continue;
+    writer.add(source, offset, appendMs, click);
+    clicks++;
   }
-  return [...sources.values()];
+  return { sources: [...sources.values()], clicks };
 }
 
 /** Makes a local file an object of the lake, and describes it as the manifest would. */
