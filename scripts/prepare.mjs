@@ -68,10 +68,9 @@ function installDependencies() {
   else run('npm ci', 'npm', args);
 }
 
-/** `tsc -b` compares time stamps itself and returns at once when the build is up to date. */
+/** As `npm run build`, which costs little when the build is up to date. */
 function build() {
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-  run('build', process.execPath, [tsc, '-b', 'tsconfig.build.json']);
+  run('build', process.execPath, [join(ROOT, 'scripts/build.mjs')]);
 }
 
 checkNode();
