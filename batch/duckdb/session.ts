@@ -68,8 +68,13 @@ export class DuckSession {
     }
   }
 
+  /** Runs one statement whose rows, if it has any, nobody wants. */
   async run(sql: string): Promise<void> {
-    await this.rows(sql);
+    try {
+      await this.connection.run(sql);
+    } catch (error) {
+      throw engineError(error);
+    }
   }
 
   /** The one number of the one row that a statement gives. */
