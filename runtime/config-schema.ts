@@ -130,7 +130,8 @@ export const ConfigSchema = Type.Object({
       default: [],
     }),
     linkKeys: Type.Optional(
-      Type.Array(Type.String({ minLength: 1 }), {
+      // No comma and no space: a list of them passes through the environment.
+      Type.Array(Type.String({ pattern: '^[^,\\s]+$' }), {
         description: 'keys that links are signed with, ID:SECRET each; the first signs',
         secret: true,
       }),

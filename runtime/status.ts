@@ -8,13 +8,16 @@ import { createKafka } from './kafka-client.js';
 import { withDatabase } from './database.js';
 import { mask } from './describe-config.js';
 import { readLogEnds, type LogEnd } from './log-end.js';
+import { runningUrl, serviceHealth } from './service-health.js';
 import { accepts } from './stack/ports.js';
 import { isRunning } from './stack/process.js';
-import { readState, type ServiceState } from './stack/state.js';
+import { readState } from './stack/state.js';
 
 /** Where everything is reached; null: not known, or not running. */
 export interface Endpoints {
   readonly api: string | null;
+  /** Where clicks are sent to over HTTP. */
+  readonly collect: string | null;
   readonly temporal_ui: string | null;
   /** With the password if it is the embedded server's own, which nobody else knows. */
   readonly postgres: string | null;
@@ -65,27 +68,25 @@ export function attentionText({ waiting, held, alerted }: Attention): string | u
 export async function readStatus(loaded: LoadedConfig): Promise<Status> {
   const { config, sources } = loaded;
   const state = readState(config.home);
-  const api = state.services.find(
-    ({ name, process: ref }) => name === 'api' && ref !== null && isRunning(ref),
-  );
   const url = config.postgresUrl;
   const isOurs = sources.get('postgresUrl')?.kind === 'stack';
   const { temporal } = state.components;
   const endpoints: Endpoints = {
-    api: api?.url ?? null,
+    api: runningUrl(state, 'api'),
+    collect: runningUrl(state, 'collect'),
     temporal_ui:
       temporal !== undefined && isRunning(temporal.process) ? (temporal.ui ?? null) : null,
     postgres: url === undefined ? null : isOurs ? url : mask(url),
     kafka: config.kafka.brokers?.join(',') ?? null,
     lake: config.lakeUrl,
   };
-  const [kafka, temporalHealth, counts, ends] = await Promise.all([
+  const [kafka, temporalHealth, counts, ends, services] = await Promise.all([
     checkKafka(loaded),
     checkTemporal(loaded),
     readCounts(loaded),
     readEnds(loaded),
+    Promise.all(state.services.map(serviceHealth)),
   ]);
-  const services = state.services.map(serviceHealth);
   const { partitions, archived, watermark, hours, attention } = counts;
   const known = partitions !== null && archived !== null && ends !== null;
   return {
@@ -147,14 +148,6 @@ async function readEnds({ config }: LoadedConfig): Promise<LogEnd[] | null> {
   } catch {
     return null; // the health of Kafka says why
   }
-}
-
-/** A service is up when it runs and has said where. */
-function serviceHealth({ name, process: ref, url, restarts }: ServiceState): Health {
-  const again = `restarts ${String(restarts)}`;
-  if (ref === null || !isRunning(ref)) return { name, ok: false, detail: `ended, ${again}` };
-  const detail = `pid ${String(ref.pid)}, ${url ?? 'starting'}, ${again}`;
-  return { name, ok: url !== null, detail };
 }
 
 type Counts = Pick<Status, 'watermark' | 'hours' | 'attention'> & {

@@ -122,6 +122,7 @@ export class Supervisor {
       this.#service('archive-1', 'archive', env),
       this.#service('worker-1', 'worker', env),
       this.#service('api', 'api', env),
+      this.#service('collect', 'collect', env),
     ];
   }
 
@@ -144,6 +145,7 @@ export class Supervisor {
     const env: NodeJS.ProcessEnv = { ...process.env };
     Object.assign(env, asEnvironment(this.#config));
     env['TRUECOUNT_API_PORT'] = String(await freePort(this.#config.api.port));
+    env['TRUECOUNT_COLLECT_PORT'] = String(await freePort(this.#config.collect.port));
     env['TRUECOUNT_METRICS_PORT'] = '0';
     return env;
   }

@@ -30,7 +30,8 @@ export function register(program: Command): void {
     .summary('start the stack and all services')
     .description(
       'Starts PostgreSQL, Kafka and Temporal (those without an address in the settings), prepares ' +
-        'database and topics, and runs the services until Ctrl-C. What dies is started again. ' +
+        'database and topics, and runs the services until Ctrl-C: stream, archive, worker, API and the ' +
+        'collector of clicks over HTTP. What dies is started again. ' +
         'With --detach it goes on in the background; `down` stops it.',
     )
     .option('--detach', 'return when everything runs')

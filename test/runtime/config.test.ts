@@ -130,6 +130,16 @@ it('tells of a variable that looks like a setting and is none', () => {
   ]);
 });
 
+it.each(['k1:with,comma', 'k1:with space', ' k1:padded'])(
+  'refuses %j as a key of links: it would not be the same after the environment of a service',
+  (key) => {
+    yaml(`collect: {linkKeys: [${JSON.stringify(key)}]}\n`);
+    const error = caught(() => load());
+    expect(error).toMatchObject({ code: 'invalid_config' });
+    expect(inspect(error)).not.toContain(key);
+  },
+);
+
 it('is frozen all the way down', () => {
   const { config } = load();
   expect(() => Object.assign(config.stream, { workers: 9 })).toThrow(TypeError);
@@ -141,6 +151,7 @@ it('gives the same settings again from its own environment', () => {
     TRUECOUNT_KAFKA_BROKERS: 'a:1,b:2',
     TRUECOUNT_KAFKA_TLS_ENABLED: 'true',
     TRUECOUNT_TOPICS: 'x,y',
+    TRUECOUNT_COLLECT_LINK_KEYS: 'k1:one,k2:two',
   };
   const first = load({ env, flags: { 'stream.workers': 7 } }).config;
   expect(load({ env: asEnvironment(first) }).config).toEqual(first);

@@ -14,12 +14,18 @@ const UP_MS = 180_000;
 
 function run(...args: string[]): Promise<Outcome> {
   const TRUECOUNT_TEMPORAL_ADDRESS = '127.0.0.1:1';
-  const TRUECOUNT_API_PORT = '0';
-  return truecount(args, { TRUECOUNT_HOME: home, TRUECOUNT_TEMPORAL_ADDRESS, TRUECOUNT_API_PORT });
+  return truecount(args, {
+    TRUECOUNT_HOME: home,
+    TRUECOUNT_TEMPORAL_ADDRESS,
+    TRUECOUNT_API_PORT: '0',
+    TRUECOUNT_COLLECT_PORT: '0',
+    TRUECOUNT_STREAM_FLUSH_INTERVAL_MS: '200',
+  });
 }
 
 interface StatusDocument {
   readonly api: string;
+  readonly collect: string;
   readonly postgres: string;
   readonly kafka: string;
   readonly temporal_ui: string | null;
@@ -37,7 +43,7 @@ async function untilHealthy(): Promise<StatusDocument> {
     async () => {
       const now = await status();
       const rest = now.health.filter(({ name }) => name !== 'temporal');
-      return rest.length === 9 && rest.every(({ ok }) => ok) ? now : undefined;
+      return rest.length === 10 && rest.every(({ ok }) => ok) ? now : undefined;
     },
     { deadlineMs: 90_000, everyMs: 500 },
   );
@@ -95,17 +101,34 @@ it('says that it runs already, with exit code 4', async () => {
   expect(again.stderr).toMatch(/stack_already_running.*\n.*status/);
 });
 
-it.each(['postgres', 'kafka', 'stream-1', 'archive-1', 'worker-1', 'api'])(
+it('counts what is sent to its collector, and leads nobody anywhere without a key', async () => {
+  const { api, collect } = await status();
+  expect(new URL(collect).hostname).toBe('127.0.0.1');
+  const click = { event_id: 'c-1', ad_id: 'ad-1', timestamp: '2026-11-21T10:00:00Z' };
+  const sent = await fetch(`${collect}/clicks`, { method: 'POST', body: JSON.stringify(click) });
+  expect([sent.status, await sent.json()]).toEqual([202, { accepted: 1, rejected: [] }]);
+  const range = 'from=2026-11-21T10:00&to=2026-11-21T11:00';
+  await until('the click counts', async () => {
+    const answer = await fetch(`${api}/ads/ad-1/aggregated_count?${range}`);
+    return ((await answer.json()) as { count: number }).count === 1;
+  });
+  const link = `${collect}/c/ad-1?to=${encodeURIComponent('https://example.com/')}`;
+  const led = await fetch(link, { redirect: 'manual' });
+  expect([led.status, led.headers.get('location')]).toEqual([403, null]);
+});
+
+it.each(['postgres', 'kafka', 'stream-1', 'archive-1', 'worker-1', 'api', 'collect'])(
   'starts %s again after kill -9',
   async (name) => {
     const before = await status();
     await killAndReplace(name);
     const after = await untilHealthy();
-    expect([after.postgres, after.kafka, after.api]).toEqual([
-      before.postgres,
-      before.kafka,
-      before.api,
-    ]);
+    expect(after).toMatchObject({
+      postgres: before.postgres,
+      kafka: before.kafka,
+      api: before.api,
+      collect: before.collect,
+    });
   },
   UP_MS,
 );
@@ -136,7 +159,7 @@ it(
     expect(down.code).toBe(0);
     const parts = [...Object.values(components), ...services];
     const refs = parts.flatMap((part) => part.process ?? []);
-    expect(refs).toHaveLength(7);
+    expect(refs).toHaveLength(8);
     expect(refs.filter(isRunning)).toEqual([]);
     expect((await run('down', '--json')).stdout).toBe('{\n  "stopped": []\n}\n');
     expect(processRef(supervisor.pid)?.started).not.toBe(supervisor.started);
