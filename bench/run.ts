@@ -33,7 +33,8 @@ const USAGE = `Usage: npm run bench -- [NAME]... [options]
   --rate N       clicks a second of freshness (default 20000), requests of collect (default 10000)
   --per-request N  clicks in one request of collect (default 1)
   --megabytes N  size of a file of ingest, and of what tail catches up with (default 300)
-  --restart      kill the broker in the middle of collect, and start it again`;
+  --restart      kill the broker in the middle of collect, and start it again
+  --away N       likewise, but start it again N seconds later, under load from clients that wait`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -47,6 +48,7 @@ const { values, positionals } = parseArgs({
     megabytes: { type: 'string', default: '300' },
     input: { type: 'string' },
     restart: { type: 'boolean', default: false },
+    away: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -71,7 +73,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Report | readonly Report
       rate: Number(values.rate ?? 10_000),
       clicks: Number(values['per-request']),
       seconds: Number(values.seconds),
-      restart: values.restart,
+      awaySeconds:
+        values.away === undefined ? (values.restart ? 0 : undefined) : Number(values.away),
     }),
   ingest: () => benchIngest({ megabytes: Number(values.megabytes), input: values.input }),
   tail: () => benchTail({ megabytes: Number(values.megabytes), seconds: Number(values.seconds) }),

@@ -27,7 +27,7 @@ export class World {
   private constructor(
     readonly base: Config,
     readonly postgres: Running,
-    readonly kafka: Running,
+    private broker: Running,
     private readonly dir: string,
   ) {
     this.pool = new pg.Pool({ ...postgresPoolOptions(base), max: 2 });
@@ -36,20 +36,31 @@ export class World {
   static async start(topic: string): Promise<World> {
     const dir = mkdtempSync(join(tmpdir(), 'truecount-bench-'));
     const postgres = await startPostgres({ dir: join(dir, 'postgres') });
-    const kafka = await startKafka({
-      dir: join(dir, 'kafka'),
-      settings: { 'group.initial.rebalance.delay.ms': String(REBALANCE_DELAY_MS) },
-    });
+    const kafka = await startBroker(dir);
     const flags = {
       home: dir,
       postgresUrl: postgres.address,
       'kafka.brokers': [kafka.address],
       topics: [topic],
       'api.port': await freePort(),
+      'collect.port': await freePort(),
     };
     const { config } = loadConfig({ flags, env: {}, useStack: false });
     await ensureTopics(config);
     return new World(config, postgres, kafka, dir);
+  }
+
+  get kafka(): Running {
+    return this.broker;
+  }
+
+  /** A crash of the broker; `restartKafka` starts it again with the same address and data. */
+  killKafka(): void {
+    process.kill(this.broker.pid, 'SIGKILL');
+  }
+
+  async restartKafka(): Promise<void> {
+    this.broker = await startBroker(this.dir);
   }
 
   /** An empty schema of truecount's and a consumer group that nobody has used. */
@@ -71,6 +82,11 @@ export class World {
     await this.postgres.stop();
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+function startBroker(dir: string): Promise<Running> {
+  const settings = { 'group.initial.rebalance.delay.ms': String(REBALANCE_DELAY_MS) };
+  return startKafka({ dir: join(dir, 'kafka'), settings });
 }
 
 /** The environment of a service's process. */
