@@ -1,48 +1,142 @@
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
 import { parseMapping } from '../../ingest/mapping/mapping.js';
 import { loadConfig } from '../../runtime/config.js';
+import { describeConfig } from '../../runtime/describe-config.js';
 import { packageFile } from '../../runtime/package-root.js';
+import { onPath } from '../../runtime/stack/temporal-binary.js';
 import { problemWith } from '../repo/commands.js';
+import { skipUnless } from '../support/skip-unless.js';
+import { kubernetes, only, optionOf, systemdUnit, unitEnvironment } from './support/deploy.js';
 
-interface DaemonSet {
-  readonly spec: {
-    readonly template: {
-      readonly spec: {
-        readonly containers: readonly {
-          readonly args: readonly string[];
-          readonly env: readonly { readonly name: string; readonly value?: string }[];
-        }[];
-      };
-    };
-  };
+const HOW_TO = readFileSync(packageFile('docs/how-to/tail-logs.md'), 'utf8');
+const PACKAGE = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as {
+  name: string;
+  version: string;
+  bin: Record<string, string>;
+  files: string[];
+};
+
+/** Every variable is a setting, and its value is one that the setting takes. */
+function expectSettings(env: Record<string, string>): ReturnType<typeof loadConfig>['config'] {
+  const loaded = loadConfig({ env, cwd: '/nowhere', useStack: false });
+  expect(describeConfig(loaded, env).ignored).toEqual([]);
+  expect(loaded.config.kafka.brokers).toEqual(['kafka-1:9092', 'kafka-2:9092']);
+  expect(loaded.config.topics).toEqual(['clicks']);
+  return loaded.config;
 }
 
-function settingsAccepted(env: Record<string, string>): void {
-  const { config } = loadConfig({ env, cwd: '/nowhere', useStack: false });
-  expect(config.kafka.brokers).toEqual(['kafka-1:9092', 'kafka-2:9092']);
-  expect(config.topics).toEqual(['clicks']);
-}
+describe('examples/deploy/truecount-tail.service', () => {
+  const { text, keys } = systemdUnit();
+  const [program = '', ...args] = only(keys, 'Service.ExecStart').split(' ');
 
-describe('examples/deploy', () => {
-  it('the systemd unit calls the tail with options and settings that exist', async () => {
-    const unit = readFileSync(packageFile('examples/deploy/truecount-tail.service'), 'utf8');
-    const start = /^ExecStart=\/usr\/bin\/(.*)$/m.exec(unit)![1]!;
-    expect(await problemWith(start)).toBeUndefined();
-    const env = [...unit.matchAll(/^Environment=(TRUECOUNT_\w+)=(.*)$/gm)];
-    settingsAccepted(Object.fromEntries(env.map((match) => [match[1]!, match[2]!])));
+  it('calls the program of the package, with options and settings that exist', async () => {
+    expect(program).toBe(`/usr/bin/${Object.keys(PACKAGE.bin)[0]!}`);
+    expect(await problemWith(['truecount', ...args].join(' '))).toBeUndefined();
+    const config = expectSettings(unitEnvironment(keys));
+    expect(config.home).toBe(`/var/lib/${only(keys, 'Service.StateDirectory')}`);
+    expect(only(keys, 'Service.WorkingDirectory')).toBe(config.home);
   });
 
-  it('the DaemonSet calls the tail with options, settings and a mapping that exist', async () => {
-    const text = readFileSync(packageFile('examples/deploy/tail-daemonset.yaml'), 'utf8');
-    const [configMap, daemonSet] = parseAllDocuments(text).map((one) => one.toJS() as unknown);
-    const [container] = (daemonSet as DaemonSet).spec.template.spec.containers;
-    const words = container!.args.flatMap((arg) => arg.split('='));
+  it('leaves the time that a clean stop may take', () => {
+    const { config } = loadConfig({ env: {}, useStack: false });
+    const seconds = Number(only(keys, 'Service.TimeoutStopSec'));
+    expect(seconds * 1000).toBeGreaterThan(config.stream.shutdownTimeoutMs);
+    expect(only(keys, 'Service.KillSignal')).toBe('SIGTERM');
+  });
+
+  it('names settings, files and users that are there, or says how they come there', () => {
+    const [, secretFile] = /(TRUECOUNT_\w+_FILE)=%d/.exec(text) ?? [];
+    const known = describeConfig(loadConfig({ env: {}, useStack: false }), {
+      [secretFile!]: '/x',
+    });
+    expect(known.ignored).toEqual([]);
+    const [, path] =
+      /^file:\/\/\/usr\/lib\/node_modules\/truecount\/(.*)$/.exec(
+        only(keys, 'Unit.Documentation'),
+      ) ?? [];
+    expect(existsSync(packageFile(path!))).toBe(true);
+    expect(PACKAGE.files).toContain(path!.split('/')[0]);
+    const head = text.slice(0, text.indexOf('[Unit]'));
+    expect(head).toContain(optionOf(args, '--mapping'));
+    expect(head).toMatch(new RegExp(`useradd .* ${only(keys, 'Service.User')}\\b`));
+  });
+
+  const itByAnalyze = skipUnless(
+    onPath('systemd-analyze') !== undefined,
+    'systemd-analyze is not on this machine',
+  );
+  itByAnalyze('is a unit without errors to systemd-analyze', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'truecount-unit-'));
+    try {
+      // The programs and pages of the package are not installed where the tests run.
+      const file = join(folder, 'truecount-tail.service');
+      writeFileSync(file, text.replace(program, process.execPath));
+      const { status, stdout, stderr } = spawnSync(
+        'systemd-analyze',
+        ['verify', '--man=no', file],
+        { encoding: 'utf8' },
+      );
+      expect(`${stdout}${stderr}`).toBe('');
+      expect(status).toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('examples/deploy/tail-daemonset.yaml', () => {
+  const { configMap, daemonSet, container } = kubernetes();
+  const { metadata, spec } = daemonSet.spec.template;
+
+  it('calls the program of the package, with options and settings that exist', async () => {
+    expect(container.command).toEqual(Object.keys(PACKAGE.bin));
+    expect(container.image).toMatch(new RegExp(`/${PACKAGE.name}:${PACKAGE.version}$`));
+    const words = container.args.flatMap((arg) => arg.split('='));
     expect(await problemWith(`truecount ${words.join(' ')}`)).toBeUndefined();
-    const env = container!.env.filter(({ name }) => name.startsWith('TRUECOUNT_'));
-    settingsAccepted(Object.fromEntries(env.map(({ name, value }) => [name, value!])));
-    const { data } = configMap as { data: Record<string, string> };
-    parseMapping(data['mapping.yaml']!, 'mapping.yaml');
+    const given = container.env.filter(({ name }) => name.startsWith('TRUECOUNT_'));
+    expectSettings(Object.fromEntries(given.map(({ name, value }) => [name, value!])));
+    const used = [...container.args.join(' ').matchAll(/\$\((\w+)\)/g)].map(([, name]) => name);
+    expect(used).toEqual(['NODE_NAME']);
+    expect(container.env.map(({ name }) => name)).toEqual(expect.arrayContaining(used));
+  });
+
+  it('mounts what the arguments name, and writes only where it may', () => {
+    const mountOf = (path: string) =>
+      container.volumeMounts.find(({ mountPath }) => path.startsWith(`${mountPath}/`));
+    const home = container.env.find(({ name }) => name === 'TRUECOUNT_HOME')?.value;
+    expect(mountOf(container.args[1]!)).toMatchObject({ name: 'logs', readOnly: true });
+    expect(mountOf(optionOf(container.args, '--state'))).toEqual({
+      name: 'state',
+      mountPath: home,
+    });
+    const mapping = optionOf(container.args, '--mapping');
+    expect(mountOf(mapping)?.name).toBe('mapping');
+    const fromMap = spec.volumes.find(({ name }) => name === 'mapping')?.configMap?.name;
+    expect(fromMap).toBe(configMap.metadata.name);
+    parseMapping(configMap.data[mapping.split('/').at(-1)!]!, 'mapping.yaml');
+    const mounts = [...container.volumeMounts, ...spec.initContainers[0]!.volumeMounts];
+    const names = new Set(mounts.map(({ name }) => name));
+    expect([...names].sort()).toEqual(spec.volumes.map(({ name }) => name).sort());
+  });
+
+  it('agrees with itself and with the how-to about ports, probes and labels', () => {
+    const port = optionOf(container.args, '--metrics-port');
+    expect(container.ports).toEqual([{ name: 'metrics', containerPort: Number(port) }]);
+    expect(metadata.annotations['prometheus.io/port']).toBe(port);
+    expect(only(systemdUnit().keys, 'Service.ExecStart')).toContain(`--metrics-port ${port}`);
+    expect(HOW_TO).toContain(`port ${port}`);
+    for (const { httpGet } of [container.livenessProbe, container.readinessProbe]) {
+      expect(httpGet.port).toBe('metrics');
+      expect(HOW_TO).toContain(`\`${httpGet.path}\``);
+    }
+    expect(metadata.labels).toMatchObject(daemonSet.spec.selector.matchLabels);
+    const { config } = loadConfig({ env: {}, useStack: false });
+    expect(spec.terminationGracePeriodSeconds * 1000).toBeGreaterThan(
+      config.stream.shutdownTimeoutMs,
+    );
   });
 });
