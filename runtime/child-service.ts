@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import type { ServiceMessage } from './run-service.js';
@@ -41,7 +42,9 @@ export class ChildService {
   start(): void {
     const { service, program, env, logFile } = this.options;
     const output = openSync(logFile, 'a');
-    const child = spawn(process.execPath, [program, 'run', service], {
+    // The environment has every setting: a truecount.yaml that lies here adds none.
+    const args = [program, 'run', service, '--config', devNull];
+    const child = spawn(process.execPath, args, {
       env,
       detached: true, // a Ctrl-C at the terminal is for the supervisor, which stops it in order
       stdio: ['ignore', output, output, 'ipc'],
