@@ -4,6 +4,8 @@ import { TruecountError } from '../../core/errors.js';
 import { fitsUtf8, isSafeText } from '../../core/text.js';
 import { AllowedDestinations } from '../../collect/destination.js';
 import { LinkKeys } from '../../collect/links.js';
+import { runningUrl } from '../../runtime/service-health.js';
+import { readState } from '../../runtime/stack/state.js';
 import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
 import { printResult, withExamples } from '../output.js';
 
@@ -27,7 +29,10 @@ export function register(program: Command): void {
     .argument('<url>', 'where it leads')
     .option('--field <name=value>', 'a field of the click (repeatable)', collect)
     .option('--expires <time>', 'RFC 3339: refused from then on')
-    .option('--base <url>', 'public address of the collector (default: its host and port)')
+    .option(
+      '--base <url>',
+      'public address of the collector (default: where it runs, else its host and port)',
+    )
     .action(run);
   withExamples(
     withCommonOptions(link),
@@ -51,8 +56,9 @@ function run(ad: string, url: string, options: LinkOptions): void {
   const exp = options.expires === undefined ? undefined : secondOf(options.expires);
   const fields = new Map((options.field ?? []).map(pairOf));
   const query = new LinkKeys(linkKeys ?? []).sign({ adId: ad, to, exp, fields });
-  const base = (options.base ?? `http://${host}:${String(port)}`).replace(/\/+$/, '');
-  const link = `${base}/c/${encodeURIComponent(ad)}?${query}`;
+  const running = runningUrl(readState(config.home), 'collect') ?? undefined;
+  const base = options.base ?? running ?? `http://${host}:${String(port)}`;
+  const link = `${base.replace(/\/+$/, '')}/c/${encodeURIComponent(ad)}?${query}`;
   printResult(options.json === true, { ad_id: ad, to, link }, () => link);
 }
 

@@ -1,6 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { LinkKeys } from '../../collect/links.js';
 import { readClickQuery } from '../../collect/query.js';
+import { processRef } from '../../runtime/stack/process.js';
+import { writeState } from '../../runtime/stack/state.js';
 import { truecount } from '../support/command-line.js';
 
 const KEYS = ['k2:fedcba9876543210fedcba9876543210', 'k1:0123456789abcdef0123456789abcdef'];
@@ -35,6 +40,20 @@ it('makes a link that the collector accepts, signed with the first key', async (
   };
   expect([query.values.get('to'), query.fields]).toEqual([read.to, read.fields]);
   new LinkKeys(KEYS).verify(read, query, Date.UTC(2029, 0, 1));
+});
+
+it('leads to the collector of the stack that runs, else to where the settings say', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'truecount-link-'));
+  const env = { ...ENV, TRUECOUNT_HOME: home, TRUECOUNT_COLLECT_PORT: '8281' };
+  const originOf = async (): Promise<string> =>
+    new URL((await truecount(['link', 'ad', 'https://shop.example/'], env)).stdout).origin;
+  expect(await originOf()).toBe('http://127.0.0.1:8281');
+  const self = processRef(process.pid)!;
+  const collector = { name: 'collect', process: self, url: 'http://127.0.0.1:23456', restarts: 0 };
+  const none = { version: 1, supervisor: null, components: {} } as const;
+  writeState(home, { ...none, services: [collector] });
+  expect(await originOf()).toBe('http://127.0.0.1:23456');
+  rmSync(home, { recursive: true });
 });
 
 it.each([
