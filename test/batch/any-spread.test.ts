@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Answer, Question } from '../contract/support/engine.js';
 import { batchEngine, MANY_TASKS, ONE_TASK, recompute } from '../contract/support/batch-engine.js';
@@ -75,24 +74,6 @@ describe('a generation depends on the clicks below the cut and the rule set alon
     const answer = await batchEngine(lake, spreadBy(buckets, tasks, 2, 1)).count(question);
     expect(checksumOf(answer)).toBe(checksumOf(wanted));
     expect(answer.flow).toEqual(wanted.flow);
-  });
-
-  test('any split of the rows into files, any order of the files', async () => {
-    const spread = fc.record({
-      buckets: fc.constantFrom(1, 2, 4),
-      tasksMax: fc.constantFrom(1, 2, 4),
-      commits: fc.integer({ min: 1, max: 4 }),
-      seed: fc.integer(),
-    });
-    await fc.assert(
-      fc.asyncProperty(spread, async ({ buckets, tasksMax, commits, seed }) => {
-        const any = spreadBy(buckets, tasksMax, commits, seed);
-        const answer = await batchEngine(lake, any).count(question);
-        expect(checksumOf(answer)).toBe(checksumOf(wanted));
-        expect(answer.flow).toEqual(wanted.flow);
-      }),
-      { numRuns: 6 },
-    );
   });
 
   test('files of different numbers of buckets side by side', async () => {
