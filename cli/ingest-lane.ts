@@ -1,3 +1,4 @@
+import { patiently } from '../ingest/patience.js';
 import { ClickProducer } from '../ingest/producer.js';
 import type { Config } from '../runtime/config.js';
 import { kafkaClientOptions } from '../runtime/connections.js';
@@ -27,6 +28,9 @@ export interface Lane {
 
 const PROGRESS_EVERY_RECORDS = 1_024;
 
+/** Long enough for a broker to restart; an ingest that gives up goes on where it was, later. */
+const PATIENCE_MS = 90_000;
+
 /** @throws TruecountError `dependency_unreachable`, `not_found` without the topic. */
 export async function openLane(
   config: Config,
@@ -35,12 +39,19 @@ export async function openLane(
 ): Promise<Lane> {
   const { topic, compression } = options;
   const kafka = createKafka(kafkaClientOptions(config));
-  const producer = await ClickProducer.connect(kafka, { topic, compression });
+  const patience = {
+    patienceMs: PATIENCE_MS,
+    onWaiting: (why: string) => {
+      const seconds = String(PATIENCE_MS / 1_000);
+      events.tell(`Kafka is away (${why}): waiting for it up to ${seconds} s`);
+    },
+  };
+  const producer = await ClickProducer.connect(kafka, { topic, compression, ...patience });
   let calls = 0;
   return {
     send: async (path) => {
       const file = new FileIngest(path, options);
-      const destination = await destinationOf(kafka, topic);
+      const destination = await patiently(patience, () => destinationOf(kafka, topic));
       const onProgress = (): void => {
         calls += 1;
         if (calls % PROGRESS_EVERY_RECORDS === 0) events.progress(path, file.progress());

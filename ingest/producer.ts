@@ -1,15 +1,8 @@
-import { CompressionTypes } from 'kafkajs';
-import type { Kafka, Message, Producer, RecordMetadata, RetryOptions } from 'kafkajs';
+import type { Kafka, RecordMetadata } from 'kafkajs';
 import { TruecountError } from '../core/errors.js';
+import { BatchSender, unreachable } from './batch-sender.js';
+import type { BatchSenderOptions } from './batch-sender.js';
 import { partitionOf } from './partitioner.js';
-
-export interface ClickProducerOptions {
-  readonly topic: string;
-  /** Default none. */
-  readonly compression?: 'none' | 'gzip';
-  /** Retries of one batch, as kafkajs takes them; by default for a minute and a half or so. */
-  readonly retry?: RetryOptions;
-}
 
 /** Told where a record stands in the log; null: acknowledged, but the broker did not say where. */
 export type OnStored = (partition: number, offset: number | null) => void;
@@ -32,11 +25,6 @@ const PARTITION_BYTES_MAX = 1_000_000;
 /** More than a record's own framing takes: lengths, deltas, no headers. */
 const RECORD_OVERHEAD_BYTES = 32;
 
-/**
- * Retries of one batch: a minute and a half or so, in which a broker can restart. Then the send
- * fails; a run after that sends the same ids again, which count once.
- */
-const RETRY = { initialRetryTime: 100, maxRetryTime: 5_000, retries: 22 };
 const FIRST_CONTACT = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 4 };
 
 /**
@@ -52,32 +40,19 @@ export class ClickProducer {
   private inFlight: Promise<void> | undefined;
 
   private constructor(
-    private readonly producer: Producer,
-    private readonly options: ClickProducerOptions,
+    private readonly sender: BatchSender,
     private readonly partitions: number,
   ) {
     this.partitionBytes = new Float64Array(partitions);
   }
 
   /**
-   * @throws TruecountError `dependency_unreachable` without a broker, `not_found` without the topic.
+   * @throws TruecountError `dependency_unreachable` without a broker, `not_found` without the topic;
+   * both at once, whatever the patience.
    */
-  static async connect(kafka: Kafka, options: ClickProducerOptions): Promise<ClickProducer> {
+  static async connect(kafka: Kafka, options: BatchSenderOptions): Promise<ClickProducer> {
     const partitions = await countPartitions(kafka, options.topic);
-    const producer = kafka.producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      retry: options.retry ?? RETRY,
-      // Every message names its partition already.
-      createPartitioner: () => (args) => args.message.partition ?? 0,
-    });
-    try {
-      await producer.connect();
-    } catch (cause) {
-      throw unreachable(cause);
-    }
-    return new ClickProducer(producer, options, partitions);
+    return new ClickProducer(await BatchSender.connect(kafka, options), partitions);
   }
 
   /**
@@ -111,7 +86,7 @@ export class ClickProducer {
   }
 
   async close(): Promise<void> {
-    await this.producer.disconnect();
+    await this.sender.close();
   }
 
   private put(pending: Pending, bytes: number): void {
@@ -133,28 +108,7 @@ export class ClickProducer {
   }
 
   private async transmit(batch: Pending[]): Promise<void> {
-    tell(batch, await this.sent(batch));
-  }
-
-  private async sent(messages: Message[]): Promise<RecordMetadata[]> {
-    const { topic, compression } = this.options;
-    try {
-      return await this.producer.send({
-        topic,
-        messages,
-        acks: -1,
-        compression: compression === 'gzip' ? CompressionTypes.GZIP : CompressionTypes.None,
-      });
-    } catch (cause) {
-      const { name, message } = cause as Error;
-      if (['KafkaJSNumberOfRetriesExceeded', 'KafkaJSConnectionError'].includes(name)) {
-        throw unreachable(cause);
-      }
-      throw new TruecountError('internal', `the broker refused clicks for ${topic}: ${message}`, {
-        hint: 'ingest the same input again once this is mended: what was sent counts once',
-        cause,
-      });
-    }
+    tell(batch, await this.sender.send(batch));
   }
 }
 
@@ -185,13 +139,5 @@ async function countPartitions(kafka: Kafka, topic: string): Promise<number> {
   throw new TruecountError('not_found', `there is no topic ${topic} on the broker`, {
     hint: 'truecount up creates it; or name another one with --topic',
     context: { topic },
-  });
-}
-
-function unreachable(cause: unknown): TruecountError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new TruecountError('dependency_unreachable', `Kafka cannot be reached: ${why}`, {
-    hint: 'truecount doctor says what is wrong; ingesting the same input again counts once',
-    cause,
   });
 }
