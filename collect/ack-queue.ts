@@ -37,6 +37,7 @@ const BATCH_BYTES_MAX = 4_000_000;
  */
 const STALL_MS_MAX = 2_000;
 const SWEEP_MS = 100;
+const QUEUE_FULL = 'too many clicks wait to be acknowledged';
 
 /**
  * Between requests and the broker: collects what arrives while a batch is in flight, sends it as
@@ -75,6 +76,11 @@ export class AckQueue {
     return busyMs > this.stallMs ? 'Kafka does not acknowledge' : undefined;
   }
 
+  /** Why not even one click more can wait; undefined where it can. */
+  fullness(): string | undefined {
+    return this.waiting.length < this.options.clicksMax ? undefined : QUEUE_FULL;
+  }
+
   /**
    * Resolves when all in-sync replicas have the clicks.
    * @throws TruecountError `dependency_unreachable` while the broker is away, `overloaded` where
@@ -85,7 +91,7 @@ export class AckQueue {
     const why = this.problem();
     if (why !== undefined) throw away(why, false);
     if (this.waiting.length + clicks.length > this.options.clicksMax) {
-      throw new TruecountError('overloaded', 'too many clicks wait to be acknowledged', {
+      throw new TruecountError('overloaded', QUEUE_FULL, {
         hint: 'send the same clicks with the same ids again a little later',
       });
     }

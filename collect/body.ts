@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { gunzip } from 'node:zlib';
 import { TruecountError } from '../core/errors.js';
 import type { Allowance } from './budget.js';
+import { notWhole, tooLarge, type Unpacker } from './unpack.js';
 
 /**
  * The body of a request, unpacked if it is gzip. At most `bytesMax` are taken, before and after;
@@ -13,6 +13,7 @@ export async function readBody(
   request: IncomingMessage,
   bytesMax: number,
   allowance: Allowance,
+  unpacker: Unpacker,
 ): Promise<Buffer> {
   const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding !== 'identity' && encoding !== 'gzip') {
@@ -22,7 +23,7 @@ export async function readBody(
   }
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
   const body = await received(request, bytesMax, allowance);
-  return encoding === 'gzip' ? unpacked(body, bytesMax, allowance) : body;
+  return encoding === 'gzip' ? unpacker.unpack(body, bytesMax, allowance) : body;
 }
 
 function received(request: IncomingMessage, bytesMax: number, allowance: Allowance) {
@@ -32,8 +33,11 @@ function received(request: IncomingMessage, bytesMax: number, allowance: Allowan
     const fail = (error: Error): void => {
       request.pause();
       request.removeListener('data', onData);
+      arrived();
+      chunks.length = 0; // the request may be there for as long as its connection
       reject(error);
     };
+    const arrived = allowance.arriving(fail);
     const onData = (chunk: Buffer): void => {
       bytes += chunk.length;
       if (bytes > bytesMax) return void fail(tooLarge(bytesMax));
@@ -46,41 +50,11 @@ function received(request: IncomingMessage, bytesMax: number, allowance: Allowan
     };
     request.on('data', onData);
     request.once('end', () => {
+      arrived();
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     });
     request.once('error', (cause) => {
       fail(notWhole('the connection ended before the body did', cause));
     });
   });
-}
-
-/** No deflate stream unpacks to more times its length (zlib's own documentation: 1032 : 1). */
-const EXPANSION_MAX = 1032;
-
-/** Stops as soon as more than `bytesMax` come out, however little went in. */
-function unpacked(body: Buffer, bytesMax: number, allowance: Allowance): Promise<Buffer> {
-  const reserved = Math.min(bytesMax, EXPANSION_MAX * body.length);
-  allowance.take(reserved);
-  return new Promise((resolve, reject) => {
-    gunzip(body, { maxOutputLength: bytesMax }, (error, result) => {
-      if (error === null) {
-        allowance.take(result.length - reserved); // what did not come out is free again
-        resolve(result);
-      } else if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-        reject(tooLarge(bytesMax));
-      } else reject(notWhole('the body is no gzip', error));
-    });
-  });
-}
-
-function tooLarge(bytesMax: number): TruecountError {
-  return new TruecountError(
-    'body_too_large',
-    `the body is longer than ${String(bytesMax)} bytes, as it came or unpacked`,
-    { hint: 'nothing of it was taken; send the clicks in several requests' },
-  );
-}
-
-function notWhole(message: string, cause: Error): TruecountError {
-  return new TruecountError('invalid_argument', message, { cause });
 }

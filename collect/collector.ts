@@ -8,7 +8,8 @@ import { ClickJudge, type AcceptedClick, type Judged } from './judge.js';
 import { LinkKeys } from './links.js';
 import type { CollectMetrics } from './metrics.js';
 import { RateLimit } from './rate-limit.js';
-import type { CollectSettings } from './settings.js';
+import { checkMemory, type CollectSettings } from './settings.js';
+import { Unpacker } from './unpack.js';
 
 /** What the routes of a collector share. */
 export class Collector {
@@ -17,18 +18,28 @@ export class Collector {
   readonly destinations: AllowedDestinations;
   readonly keys: LinkKeys;
   readonly rate: RateLimit | undefined;
+  readonly unpacker = new Unpacker();
+  /** Clicks that a request may hold: more would never fit the queue, so trying again is no use. */
+  readonly requestClicksMax: number;
 
-  /** @throws TruecountError `invalid_config` for a host or key that is none */
+  /** @throws TruecountError `invalid_config` for a host or key that is none, or too little memory */
   constructor(
     readonly settings: CollectSettings,
     readonly queue: AckQueue,
     readonly metrics: CollectMetrics,
   ) {
+    checkMemory(settings);
+    this.requestClicksMax = Math.min(settings.requestClicksMax, settings.queueClicksMax);
     this.budget = new ByteBudget(settings.queueBytesMax);
     this.destinations = new AllowedDestinations(settings.redirectHosts);
     this.keys = new LinkKeys(settings.linkKeys ?? []);
     this.rate =
       settings.rateLimitPerSecond === 0 ? undefined : new RateLimit(settings.rateLimitPerSecond);
+  }
+
+  /** Why no click is taken now; undefined where clicks are. */
+  problem(): string | undefined {
+    return this.queue.problem() ?? this.queue.fullness() ?? this.budget.problem();
   }
 
   address(request: FastifyRequest): string {

@@ -23,9 +23,9 @@ async function take(
   request: FastifyRequest,
   allowance: Allowance,
 ): Promise<string> {
-  const { bodyBytesMax, requestClicksMax } = collector.settings;
+  const { unpacker, requestClicksMax, settings } = collector;
   const form = formOf(request.headers['content-type']);
-  const body = await readBody(request.raw, bodyBytesMax, allowance);
+  const body = await readBody(request.raw, settings.bodyBytesMax, allowance, unpacker);
   const records = splitBody(body, form, requestClicksMax);
   const key = idempotencyKey(request, records.length);
   const nowMs = Date.now();

@@ -4,10 +4,11 @@ import type { Collector } from '../collector.js';
 import { LIVE_SCHEMA, READY_SCHEMA } from '../schemas.js';
 
 /** `GET /health/live`, `/health/ready`, `/metrics` and `/openapi.json`. */
-export function operationsRoutes(app: FastifyInstance, { queue, metrics }: Collector): void {
+export function operationsRoutes(app: FastifyInstance, collector: Collector): void {
+  const { metrics } = collector;
   app.get('/health/live', { schema: LIVE_SCHEMA }, () => ({ status: 'live' }));
   app.get('/health/ready', { schema: READY_SCHEMA }, () => {
-    const why = queue.problem();
+    const why = collector.problem();
     if (why === undefined) return { status: 'ready' };
     throw new TruecountError('not_ready', `no clicks are taken: ${why}`, {
       hint: 'truecount doctor says what is wrong',

@@ -115,7 +115,8 @@ describe('a collector whose broker is killed under load', () => {
       await until('the outage is noticed', async () => {
         return (await fetch(`${collector.url}/health/ready`)).status === 503;
       });
-      await pause(3_000); // longer than requests wait: some are told that they are not acknowledged
+      const late = 'truecount_collect_clicks_total{fate="unacknowledged"}';
+      await until('some have waited too long', async () => (await metric(collector.url, late)) > 0);
       broker = await startKafka({ dir, heapMegabytes: 256 });
       const soFar = await metric(collector.url, accepted);
       await until('clicks are acknowledged again', async () => {
@@ -201,6 +202,7 @@ describe('a collector whose broker is frozen', () => {
     const topic = await createTopic('frozen');
     const collector: RunningCollector = await collecting([broker.address], topic, {
       queueClicksMax: 1_000,
+      bodyBytesMax: 512 * 1024,
       queueBytesMax: 1024 * 1024,
       ackTimeoutMs: 5_000,
     });
