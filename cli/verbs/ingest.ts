@@ -92,7 +92,9 @@ async function sendAll(
     },
   };
   const lanes = Math.min(parallel, files.length);
-  const open = lanes > 1 ? openLaneProcess : openLane;
+  // What a shell opened for this process, as in <(zcat a.gz), no other has.
+  const isOurs = files.some(({ path }) => /^\/(dev|proc\/self)\/fd\//.test(path));
+  const open = lanes > 1 && !isOurs ? openLaneProcess : openLane;
   const results = new Map<FileIngest, FileResult>();
   const failures: unknown[] = [];
   const waiting = [...files];

@@ -41,7 +41,7 @@ export function openInputFile(path: string): InputFile {
       hint: `name the files in it: ${path.replace(/\/$/, '')}/*`,
     });
   }
-  return stats.isFile() ? regular(path, stats) : streamed(path, () => fileChunks(path, 0));
+  return stats.isFile() ? regular(path, stats) : streamed(path, () => fileChunks(path));
 }
 
 function streamed(name: string, source: () => AsyncIterable<Buffer>): InputFile {
@@ -97,9 +97,11 @@ function readStart(path: string): Buffer {
   }
 }
 
-async function* fileChunks(path: string, start: number): AsyncGenerator<Buffer> {
+/** Without a start it is read as it comes: a pipe has no positions. */
+async function* fileChunks(path: string, start?: number): AsyncGenerator<Buffer> {
+  const options = { ...(start === undefined ? {} : { start }), highWaterMark: CHUNK_BYTES };
   try {
-    yield* createReadStream(path, { start, highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>;
+    yield* createReadStream(path, options) as AsyncIterable<Buffer>;
   } catch (cause) {
     throw unreadable(path, cause);
   }

@@ -72,8 +72,6 @@ export class CsvReader implements RecordReader {
 
   end(): void {
     if (this.open !== undefined) throw this.open.neverClosed();
-    // An empty file does not fit any mapping.
-    if (this.header === undefined) bindMapping(this.mapping, []);
   }
 
   private goOn(open: OpenCsvRow, raw: Buffer | null): SourceItem | null {

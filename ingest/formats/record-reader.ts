@@ -35,7 +35,7 @@ export interface RecordReader {
   isBetweenRecords(): boolean;
   /**
    * To be called behind the last line of a file that is complete.
-   * @throws TruecountError if it ends within a row, or has no names of columns.
+   * @throws TruecountError if it ends within a row.
    */
   end(): void;
 }

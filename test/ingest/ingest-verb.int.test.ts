@@ -1,10 +1,13 @@
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../../cli/program.js';
 import { packageFile } from '../../runtime/package-root.js';
+import { PROGRAM } from '../support/command-line.js';
 import { freshTopic, kafkaBrokers, testKafka } from '../support/stack.js';
 import { captureOutput, type Output } from '../support/captured-output.js';
 
@@ -39,6 +42,11 @@ async function recordsOn(topic: string): Promise<number> {
   const offsets = await admin.fetchTopicOffsets(topic);
   await admin.disconnect();
   return offsets.reduce((sum, { high }) => sum + Number(high), 0);
+}
+
+/** Runs a script of bash, whose $0 and $1 are the command line. */
+function shell(script: string): Promise<{ stdout: string; stderr: string }> {
+  return promisify(execFile)('bash', ['-c', script, process.execPath, PROGRAM]);
 }
 
 describe('truecount ingest', () => {
@@ -115,6 +123,31 @@ describe('truecount ingest', () => {
       /gzip data of .*b\.ndjson are damaged.* sent of .*b\.ndjson before that: /,
     );
     expect(await recordsOn(topic)).toBeGreaterThanOrEqual(1);
+  });
+
+  it('finds nothing to send in an empty file, and goes on with the next', async () => {
+    const topic = await freshTopic(1);
+    const good = file('a.csv', 'event_id,ad_id,timestamp\ne,a,1700000000000\n');
+    const names = file('names.csv', 'event_id,ad_id,timestamp\n');
+    const empty = [file('e.csv', ''), file('lines.csv', '\n\n'), file('e.csv.gz', gzipSync(''))];
+    const args = ['--format', 'csv', '--topic', topic, '--json'];
+    expect(await main(['ingest', ...empty, names, good, ...args])).toBe(0);
+    expect(JSON.parse(output.stdout)).toMatchObject({ sent: 1, rejected: 0 });
+    expect(await recordsOn(topic)).toBe(1);
+  });
+
+  it('reads pipes: one with a name, and one that the shell opened', async () => {
+    const topic = await freshTopic(1);
+    const fifo = join(dir, 'pipe');
+    execFileSync('mkfifo', [fifo]);
+    const path = file('a.csv', 'event_id,ad_id,timestamp\ne,a,1700000000000\n');
+    const script = `cat ${path} > ${fifo} & exec "$0" "$1" ingest ${fifo} <(gzip -c ${path}) \
+      --format csv --topic ${topic} --parallel 2 --json`;
+    const { stdout } = await shell(script);
+    expect(JSON.parse(stdout)).toMatchObject({ sent: 2, rejected: 0 });
+    expect(await recordsOn(topic)).toBe(2);
+    const tried = await shell(`exec "$0" "$1" mapping try <(cat ${path}) --format csv`);
+    expect(tried.stdout).toContain('1 clicks, 0 rejected');
   });
 
   it('sends nothing if one of the files is not there', async () => {

@@ -101,9 +101,13 @@ describe('truecount mapping try', () => {
     expect(output.stdout).toContain('line 5, character 17: rejected: 3 columns instead of 2');
   });
 
-  it('fails if no record would count', async () => {
+  it('fails if no record would count, also where there is none', async () => {
     expect(await main(['mapping', 'try', file('a.ndjson', 'nonsense\n')])).toBe(1);
     expect(output.stdout).toContain('line 1: quarantined: not_json');
+    const names = file('a.csv', 'event_id,ad_id,timestamp\n');
+    expect(await main(['mapping', 'try', names])).toBe(1);
+    expect(output.stdout).toContain('0 clicks, 0 rejected, 0 that the log would quarantine');
+    expect(await main(['mapping', 'try', file('empty.ndjson', '')])).toBe(1);
   });
 
   it.each([
