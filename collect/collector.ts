@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TruecountError } from '../core/errors.js';
 import { Allowance, ByteBudget } from './budget.js';
@@ -90,12 +91,12 @@ export class Collector {
    */
   async visit(request: FastifyRequest, click: Readonly<Record<string, unknown>>): Promise<void> {
     const { keepIp, keepUserAgent } = this.settings;
-    const agent = request.headers['user-agent'];
+    const agent = textOf(request.headers['user-agent']);
     const value = Buffer.from(
       JSON.stringify({
         ...click,
         ...(keepIp ? { ip: this.address(request) } : {}),
-        ...(keepUserAgent && agent !== undefined ? { user_agent: agent.slice(0, 1024) } : {}),
+        ...(keepUserAgent && agent !== undefined ? { user_agent: agent } : {}),
       }),
     );
     await this.holding(async (allowance) => {
@@ -111,6 +112,17 @@ export class Collector {
       context: { rejected: [{ index: 0, code: judged.code, detail: judged.detail }] },
     });
   }
+}
+
+const HEADER_CHARACTERS_MAX = 1024;
+
+/** A header as text: Node reads its bytes as Latin-1, senders who have more to say write UTF-8. */
+function textOf(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const bytes = Buffer.from(header, 'latin1');
+  const text = isUtf8(bytes) ? bytes.toString() : header;
+  // Half of a character outside the BMP is none.
+  return text.slice(0, HEADER_CHARACTERS_MAX).replace(/[\ud800-\udbff]$/, '');
 }
 
 /**

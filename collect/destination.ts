@@ -8,7 +8,7 @@ const DESTINATION_CHARACTERS_MAX = 4096;
 
 /**
  * Where a redirect may lead. `example.com` allows that host at the scheme's own port,
- * `example.com:8443` at that port, `*.example.com` all hosts below it and not itself.
+ * `example.com:8443` at that port (`:443` is the own one of https), `*.example.com` all hosts below it and not itself.
  */
 export class AllowedDestinations {
   private readonly hosts = new Set<string>();
@@ -41,10 +41,14 @@ export class AllowedDestinations {
     if (url === undefined || url.username !== '' || url.password !== '') {
       throw refused('it is no plain http or https address');
     }
-    const { host } = url; // with the port, unless it is the scheme's own
-    const allowed = this.hosts.has(host) || this.suffixes.some((suffix) => host.endsWith(suffix));
-    if (!allowed) throw refused('its host is not on the list');
+    const { host, hostname, port, protocol } = url; // port: '' where it is the scheme's own
+    const ported = `${hostname}:${port === '' ? (protocol === 'https:' ? '443' : '80') : port}`;
+    if (!this.has(host) && !this.has(ported)) throw refused('its host is not on the list');
     return url.href;
+  }
+
+  private has(host: string): boolean {
+    return this.hosts.has(host) || this.suffixes.some((suffix) => host.endsWith(suffix));
   }
 }
 

@@ -63,6 +63,12 @@ export class LinkKeys {
     if ([adId, to, exp, eventId, timestamp, ...fields.values()].some((t) => hasControl(t ?? ''))) {
       throw new TruecountError('invalid_argument', 'a link holds no control characters');
     }
+    if ([exp, eventId, timestamp].includes('')) {
+      throw new TruecountError(
+        'invalid_argument',
+        'a link holds no empty exp, event_id or timestamp',
+      );
+    }
     const named = [
       ...(eventId === undefined ? [] : [['event_id', eventId]]),
       ...(timestamp === undefined ? [] : [['timestamp', timestamp]]),
@@ -104,7 +110,8 @@ export class LinkKeys {
 
 /**
  * The text that is signed: lines, each for one thing, an absent one empty; fields sorted by name.
- * No text holds a line break, so two different links never have the same text.
+ * No text holds a line break, and no link holds an empty `exp`, `event_id` or `timestamp` (query.ts
+ * refuses them), so two different links never have the same text.
  */
 export function textToSign(key: string, link: Link): string {
   const names = [...link.fields.keys()].sort();

@@ -8,6 +8,8 @@ const RESERVED_FIELDS = ['event_id', 'ad_id', 'timestamp'];
 const KNOWN = ['to', 'sig', 'key', 'exp', 'event_id', 'timestamp'];
 // eslint-disable-next-line no-control-regex -- exactly these must not be in a link
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+/** Absent, or something: in the text that is signed an empty one would look like an absent one. */
+const NEVER_EMPTY = ['exp', 'event_id', 'timestamp'];
 const FIELDS_MAX = 32;
 
 /** The parameters of a link or pixel that mean something; those of others are left aside. */
@@ -21,7 +23,7 @@ export interface ClickQuery {
  * Reads the query of a URL as it came. Parameters that others append on the way (`gclid` and the
  * like) are ignored; what is known is read strictly, since it is signed or counted.
  * @throws TruecountError `invalid_argument` for a parameter that comes twice, is no UTF-8, holds a
- * control character, or is no name of a field
+ * control character, is no name of a field, or is empty where an absent one means something else
  */
 export function readClickQuery(url: string): ClickQuery {
   const values = new Map<string, string>();
@@ -37,6 +39,7 @@ export function readClickQuery(url: string): ClickQuery {
     if (value === undefined || CONTROL.test(value)) {
       throw refused(`the parameter ${name} is no UTF-8 text or holds a control character`);
     }
+    if (value === '' && NEVER_EMPTY.includes(name)) throw refused(`the parameter ${name} is empty`);
     const [into, key] = isField ? [fields, name.slice(FIELD_PREFIX.length)] : [values, name];
     if (isField) checkFieldName(key);
     if (into.has(key)) throw refused(`the parameter ${name} comes twice`);

@@ -40,7 +40,7 @@ async function take(
     } else rejected.push({ index, code: judged.code, detail: judged.detail });
   }
   if (rejected.length > 0) collector.metrics.tell('rejected', rejected.length);
-  if (clicks.length === 0) throw allRejected(rejected);
+  if (clicks.length === 0) throw allRejected(rejected, form === 'json' && areLines(body));
   await collector.acknowledged(clicks).catch((error: unknown) => {
     throw withIds(error, eventIds);
   });
@@ -81,13 +81,20 @@ function idempotencyKey({ headers, raw }: FastifyRequest, clicks: number): strin
   return key;
 }
 
-function allRejected(rejected: readonly object[]): TruecountError {
+/** Whether a body that is no JSON document looks like one on each line. */
+function areLines(body: Buffer): boolean {
+  return ['}\n{', '}\r\n{'].some((between) => body.includes(between));
+}
+
+function allRejected(rejected: readonly object[], areLinesAsJson: boolean): TruecountError {
   const what = rejected.length === 1 ? 'this is' : 'these are';
   return new TruecountError(
     'clicks_rejected',
     `${what} no click${rejected.length === 1 ? '' : 's'}`,
     {
-      hint: 'docs/reference/quarantine.md says what each code means',
+      hint: areLinesAsJson
+        ? 'send one click on each line as application/x-ndjson'
+        : 'docs/reference/quarantine.md says what each code means',
       context: { rejected },
     },
   );

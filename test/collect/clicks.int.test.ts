@@ -43,6 +43,17 @@ const NDJSON = { 'content-type': 'application/x-ndjson' };
 const TEXT = { 'content-type': 'text/plain;charset=UTF-8' };
 
 describe('POST /clicks', () => {
+  it('says how to send lines where they come as one document', async () => {
+    const hintOf = async (body: string): Promise<unknown> => {
+      const response = await post(body);
+      expect(response.status).toBe(422);
+      return (await bodyOf<{ hint: string }>(response)).hint;
+    };
+    expect(await hintOf(`${click()}\n${click()}\n`)).toContain('application/x-ndjson');
+    expect(await hintOf(`${click()}\r\n${click()}`)).toContain('application/x-ndjson');
+    expect(await hintOf('nonsense')).not.toContain('application/x-ndjson');
+  });
+
   it('takes one object, with its bytes as they are, on the partition of its ad', async () => {
     const body =
       '{ "event_id" : "one", "ad_id":"sp\\u0061ce", "timestamp": ' +

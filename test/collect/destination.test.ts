@@ -6,6 +6,8 @@ const allowed = new AllowedDestinations([
   'good.example',
   'ported.example:8443',
   '*.wild.example',
+  'secure.example:443',
+  '*.plain.example:80',
   'xn--bcher-kva.example',
 ]);
 
@@ -15,6 +17,9 @@ describe('a destination on the list', () => {
     ['http://good.example/a?b=c&d=%0d%0a#e', 'http://good.example/a?b=c&d=%0d%0a#e'],
     ['HTTPS://GOOD.example:443/x', 'https://good.example/x'],
     ['https://ported.example:8443/', 'https://ported.example:8443/'],
+    ['https://secure.example/', 'https://secure.example/'],
+    ['https://secure.example:443/', 'https://secure.example/'],
+    ['http://a.plain.example/', 'http://a.plain.example/'],
     ['https://a.b.wild.example/', 'https://a.b.wild.example/'],
     ['https://good.example/../../x', 'https://good.example/x'],
     ['https://good.example/@evil.example', 'https://good.example/@evil.example'],
@@ -52,6 +57,9 @@ describe('an open redirect', () => {
     'https://good.example./',
     'https://good.example:8443/',
     'https://ported.example/',
+    'http://secure.example/',
+    'https://secure.example:8443/',
+    'https://a.plain.example/',
     'https://good.example:99999/',
     'https://good.example:/',
     'https://[::1]/',

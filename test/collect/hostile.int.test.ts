@@ -112,6 +112,13 @@ describe('a connection', () => {
       400,
       'invalid_argument',
     ],
+    ['no host', 'GET /health/live HTTP/1.1\r\nconnection: close\r\n\r\n', 400, 'invalid_argument'],
+    [
+      'an expectation that nobody knows, and no click',
+      `${HEAD}connection: close\r\nexpect: foo\r\ncontent-length: 2\r\n\r\n7 `,
+      422,
+      'clicks_rejected',
+    ],
     ['a length over the limit', `${HEAD}content-length: 99999999\r\n\r\n`, 413, 'body_too_large'],
   ])('with %s is refused', async (_what, bytes, status, code) => {
     expect(verdictOf(await raw(bytes))).toEqual([status, code]);

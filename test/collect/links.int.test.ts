@@ -55,6 +55,15 @@ describe('GET /c/{ad_id}', () => {
     });
   });
 
+  it.each([
+    ['UTF-8', Buffer.from('Prohlížeč 😀/1'), 'Prohlížeč 😀/1'],
+    ['Latin-1', Buffer.from('Bläck/1', 'latin1'), 'Bläck/1'],
+    ['too much', Buffer.from(`${'x'.repeat(1_023)}😀`), 'x'.repeat(1_023)],
+  ])('keeps what the browser calls itself in %s', async (_, bytes, agent) => {
+    await follow(linkTo(SHOP), { headers: { 'user-agent': bytes.toString('latin1') } });
+    expect((await added()).map((click) => click['user_agent'])).toEqual([agent]);
+  });
+
   it('counts every time it is followed, each time as another click', async () => {
     const path = linkTo('https://a.wild.example/');
     await Promise.all(Array.from({ length: 5 }, () => follow(path)));
