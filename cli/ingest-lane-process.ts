@@ -29,8 +29,9 @@ async function obey(order: LaneOrder): Promise<LaneMessage> {
   }
 }
 
+/** Where nobody listens any more, `disconnect` ends the process. */
 function say(message: LaneMessage): void {
-  process.send!(message);
+  process.send!(message, undefined, undefined, () => undefined);
 }
 
 // A Ctrl-C reaches the whole group: whoever gives the orders decides, and takes the pipe along.

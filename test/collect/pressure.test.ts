@@ -117,11 +117,13 @@ describe('the queue of acknowledgements', () => {
     const fitsToo = stateOf(queue.add(clicks(2)));
     await until('one is refused', () => tooMany() === 'overloaded');
     expect(queue.clicks).toBe(10);
+    expect(queue.fullness()).toBe('too many clicks wait to be acknowledged');
     sink.batches[0]!.end();
     await until('the rest is in flight', () => sink.batches.length === 2);
     sink.batches[1]!.end();
     await until('it is acknowledged', () => fitsToo() === 'ok');
     expect([first(), fits(), sink.batches[1]!.clicks.length]).toEqual(['ok', 'ok', 10]);
+    expect(queue.fullness()).toBeUndefined();
     queue.close();
   });
 

@@ -143,4 +143,25 @@ describe('truecount ingest, killed', () => {
     },
     TIMEOUT_MS,
   );
+
+  it(
+    'takes the processes along that read side by side, without a word of theirs',
+    async () => {
+      const line = '{"event_id":"e","ad_id":"a","timestamp":1700000000000}\n';
+      const paths = ['a', 'b'].map((name) => join(dir, `${name}.ndjson`));
+      for (const path of paths) writeFileSync(path, line.repeat(1_000_000));
+      const topic = await freshTopic(2);
+      const args = ['ingest', ...paths, '--topic', topic, '--parallel', '2'];
+      const child = spawnTruecount(args, env);
+      let said = '';
+      child.stderr!.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      // Its stderr is theirs, too: it is closed when all of them have ended.
+      const closed = once(child, 'close');
+      await until('they send', () => /sent [1-9]/.test(said));
+      child.kill('SIGKILL');
+      await closed;
+      expect(said.split('\n').filter((text) => !/^(sent \d+ clicks, .*)?$/.test(text))).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
 });

@@ -40,7 +40,11 @@ describe('parseMapping', () => {
       GOOD.replace('{ column: campaign }', 'campaign'),
       /ad_id: is not/,
     ],
-    ['a bad field', GOOD.replace('column: cc', 'columns: cc'), /fields\.country: is not/],
+    [
+      'a bad field',
+      GOOD.replace('column: cc', 'columns: cc'),
+      /fields\.country\.columns: there is no such key/,
+    ],
     ['an unknown csv key', `${GOOD}csv: { separator: ";" }`, /csv\.?\w*: is not/],
     ['a long delimiter', `${GOOD}csv: { delimiter: "||" }`, /csv\.delimiter: is not/],
     ['a reserved field', GOOD.replace('country:', 'ad_id:'), /fields\.ad_id: belongs at the top/],
@@ -72,6 +76,50 @@ describe('parseMapping', () => {
     for (const place of ['event_id', 'timestamp', 'ad_id', 'fields.a', 'fields.b']) {
       expect(error.message).toContain(`${place}: `);
     }
+  });
+});
+
+describe('the faults of a mapping', () => {
+  const of = (text: string): { problems: unknown; hint: string | undefined } => {
+    const { context, hint } = refusal(() => parseMapping(text, 'm'));
+    return { problems: context['problems'], hint };
+  };
+
+  it('name a key that is misspelt, and the keys there are', () => {
+    const { problems, hint } = of(
+      'event_id: {colum: id}\nad_id: {column: ad, decod: percent}\n' +
+        'timestamp: {column: at, format: clf, zone: UTC}\nfields: {a: {colum: b}}\ncsv: {separator: ";"}',
+    );
+    expect(problems).toEqual([
+      'event_id.colum: there is no such key (there are column, decode, position)',
+      'ad_id.decod: there is no such key (there are column, decode, value)',
+      'timestamp.zone: there is no such key (there are column, format)',
+      'fields.a.colum: there is no such key (there are column, decode, value)',
+      'csv.separator: there is no such key (there are delimiter, columns)',
+    ]);
+    expect(hint!.split('\n')).toHaveLength(5);
+  });
+
+  it('are told at once, whatever kind they are of', () => {
+    const { problems } = of(
+      'event_id: 7\ntimestamp: {column: at, format: yyyy}\nlog: {format: "%h%u"}\n' +
+        'fields: {ad_id: {column: a}}\nextra: 1',
+    );
+    expect(problems).toEqual([
+      expect.stringMatching(/^extra: there is no such key/),
+      'ad_id: is missing',
+      'event_id: is not of the expected form',
+      expect.stringMatching(/^fields\.ad_id: belongs at the top/),
+      expect.stringMatching(/^timestamp\.format: /),
+      expect.stringMatching(/^log\.format: /),
+    ]);
+  });
+
+  it('come with what to write for the key that they are under', () => {
+    const { problems, hint } = of(`${GOOD}\nlog: {format: "%h%u"}`);
+    expect(problems).toHaveLength(1);
+    expect(hint).toMatch(/^log: \{format: /);
+    expect(hint).not.toContain('timestamp');
   });
 });
 
