@@ -101,7 +101,7 @@ export const ConfigSchema = Type.Object({
     requestClicksMax: count('clicks in one request at most', 10_000),
     queueClicksMax: count('clicks that wait for Kafka at most; more are refused', 100_000),
     queueBytesMax: count(
-      'bytes of requests in memory at most; more are refused',
+      'bytes of requests in memory at most, at least twice bodyBytesMax',
       64 * 1024 * 1024,
       1024 * 1024,
     ),
