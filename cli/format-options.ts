@@ -32,27 +32,35 @@ export function withFormatOptions(command: Command): Command {
  */
 export function readerFor(path: string, options: FormatOptions, state?: ReaderState): RecordReader {
   const mapping = mappingOf(options);
-  const format = formatOf(path, options, mapping);
-  if (format === 'ndjson' && mapping !== undefined) {
-    throw new TruecountError(
-      'invalid_argument',
-      `--mapping is for CSV and logs; ${path} would be NDJSON`,
-      { hint: 'add --format csv, or combined-log; a line of NDJSON is sent as it is' },
-    );
-  }
+  const format = formatFor(path, options.format, mapping);
   return openRecordReader({ format, mapping, source: options.source, state, multiline: true });
 }
 
 /** The format that a file is read in. */
 export function formatName(path: string, options: FormatOptions): Format {
-  return formatOf(path, options, mappingOf(options));
+  return formatFor(path, options.format, mappingOf(options));
+}
+
+/**
+ * The format for a file of this name: the one that is asked for, else that of the mapping, else
+ * that of the name.
+ * @throws TruecountError `invalid_argument` for NDJSON with a mapping, which would not be used.
+ */
+export function formatFor(
+  path: string,
+  asked: Format | undefined,
+  mapping: Mapping | undefined,
+): Format {
+  const byMapping = mapping?.log === undefined ? undefined : 'log';
+  const format = asked ?? byMapping ?? formatByName(path);
+  if (format !== 'ndjson' || mapping === undefined) return format;
+  throw new TruecountError(
+    'invalid_argument',
+    `--mapping is for CSV and logs; ${path} would be NDJSON`,
+    { hint: 'add --format csv, or combined-log; a line of NDJSON is sent as it is' },
+  );
 }
 
 function mappingOf({ mapping }: FormatOptions): Mapping | undefined {
   return mapping === undefined ? undefined : readMappingFile(mapping).mapping;
-}
-
-function formatOf(path: string, options: FormatOptions, mapping: Mapping | undefined): Format {
-  const byMapping = mapping?.log === undefined ? undefined : 'log';
-  return options.format ?? byMapping ?? formatByName(path);
 }

@@ -5,10 +5,10 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { TruecountError } from '../../core/errors.js';
 import { FORMATS, openRecordReader, type Format } from '../../ingest/formats/record-reader.js';
 import type { Mapping } from '../../ingest/mapping/mapping-schema.js';
-import { formatByName } from '../../ingest/formats/format-by-name.js';
 import { parsePattern, type Pattern } from '../../ingest/tail/names.js';
 import { runToEnd } from '../../runtime/run-service.js';
 import { runTail } from '../../runtime/tail-service.js';
+import { formatFor } from '../format-options.js';
 import { readMappingFile } from '../mapping-file.js';
 import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
 import { withExamples } from '../output.js';
@@ -62,7 +62,8 @@ export function register(program: Command): void {
   withExamples(
     withCommonOptions(tail),
     'npx truecount tail /var/log/ads/clicks.ndjson',
-    "npx truecount tail '/var/log/nginx/access*.log*' --mapping examples/apache.mapping.yaml",
+    'npx truecount tail /var/log/nginx/access.log --format combined-log --mapping examples/apache.mapping.yaml',
+    "npx truecount tail '/var/log/ads/clicks-*.csv*' --mapping examples/talkingdata.mapping.yaml",
   );
 }
 
@@ -71,17 +72,17 @@ async function run(files: readonly string[], options: TailVerbOptions): Promise<
     'metrics.port': options.metricsPort,
     'metrics.host': options.metricsHost,
   });
-  const mapping = options.mapping === undefined ? undefined : readMappingFile(options.mapping);
-  const format = options.format ?? formatOfMapping(mapping?.mapping);
-  const formatOf = (path: string): Format => format ?? formatByName(path);
+  const mapping =
+    options.mapping === undefined ? undefined : readMappingFile(options.mapping).mapping;
+  const formatOf = (path: string): Format => formatFor(path, options.format, mapping);
   const patterns = files.map(patternOf);
-  checkFormat(format, mapping?.mapping);
+  checkFormats(files, options.format, mapping);
   const stateFile = resolve(options.state ?? join(config.home, 'tail', 'state.json'));
   const settings = {
     patterns,
     formatOf,
-    format: format ?? 'by name',
-    mapping: mapping?.mapping,
+    format: options.format ?? (mapping?.log === undefined ? 'by name' : 'log'),
+    mapping,
     source: options.source ?? hostname(),
     topic: options.topic ?? config.topics[0]!,
     stateFile,
@@ -111,14 +112,23 @@ function patternOf(file: string): Pattern {
   }
 }
 
-/** A log format in the mapping says what the files are. */
-function formatOfMapping(mapping: Mapping | undefined): Format | undefined {
-  return mapping?.log === undefined ? undefined : 'log';
-}
-
-/** @throws TruecountError `invalid_mapping` before anything is read, if that can be seen. */
-function checkFormat(format: Format | undefined, mapping: Mapping | undefined): void {
-  if (format !== undefined) openRecordReader({ format, mapping });
+/**
+ * What can be seen before anything is read. What is in a folder is seen file by file; a file that
+ * does not fit is set aside then.
+ * @throws TruecountError `invalid_mapping`, `invalid_argument`
+ */
+export function checkFormats(
+  files: readonly string[],
+  asked: Format | undefined,
+  mapping: Mapping | undefined,
+): void {
+  if (asked !== undefined) openRecordReader({ format: asked, mapping });
+  for (const file of files) {
+    if (isFolder(file) || file.endsWith('/')) continue;
+    // The ending of `clicks-*.csv*` is to be seen.
+    const name = file.replaceAll('*', '');
+    openRecordReader({ format: formatFor(name, asked, mapping), mapping });
+  }
 }
 
 function isFolder(path: string): boolean {
