@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { openRecordReader } from '../ingest/formats/record-reader.js';
@@ -6,11 +7,13 @@ import type { Mapping } from '../ingest/mapping/mapping-schema.js';
 import { ClickProducer } from '../ingest/producer.js';
 import { StateLock } from '../ingest/tail/lock.js';
 import { createTailMetrics } from '../ingest/tail/metrics.js';
+import type { TailMetrics } from '../ingest/tail/metrics.js';
 import type { Pattern } from '../ingest/tail/names.js';
 import { RejectsFile } from '../ingest/tail/rejects.js';
 import { Scanner } from '../ingest/tail/scan.js';
-import { Sender } from '../ingest/tail/sender.js';
+import { FIRST_SILENCE_MS, Sender } from '../ingest/tail/sender.js';
 import { prepareStateFolder, readState, writeState } from '../ingest/tail/state-file.js';
+import type { TailState } from '../ingest/tail/state-file.js';
 import { Tail } from '../ingest/tail/tail.js';
 import type { Config } from './config.js';
 import { kafkaClientOptions } from './connections.js';
@@ -22,7 +25,10 @@ import { processRef } from './stack/process.js';
 
 export interface TailSettings {
   readonly patterns: readonly Pattern[];
-  /** How a file of this name is read. */
+  /**
+   * How a file of this name is read.
+   * @throws TruecountError if it cannot be with this mapping.
+   */
   readonly formatOf: (path: string) => Format;
   /** What stands for `formatOf` in the state file. */
   readonly format: string;
@@ -72,7 +78,6 @@ async function startLocked(
   lock: StateLock,
 ): Promise<RunningService> {
   const state = readState(settings.stateFile, settings, Date.now());
-  await assertKafkaAccepts(config);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const metrics = createTailMetrics(registry, {
@@ -82,43 +87,33 @@ async function startLocked(
     outage: () => sender.problem() !== undefined,
     nowMs: () => Date.now(),
   });
-  const sender = await openSender(settings, config, log, () => {
+  const sender = openSender(settings, config, log, () => {
     metrics.outages.inc();
   });
-  const own = [settings.stateFile, settings.rejectsFile];
-  const scanner = new Scanner(settings.patterns, (path) => own.some((one) => path.startsWith(one)));
-  const rejects = new RejectsFile(settings.rejectsFile, settings.rejectsBytesMax);
-  const { mapping, source } = settings;
-  const tail = new Tail({
-    state,
-    scan: (nowMs, open, usualPath) => scanner.scan(nowMs, open, usualPath),
-    openReader: (path, from) =>
-      openRecordReader({
-        format: settings.formatOf(path),
-        mapping,
-        source,
-        state: from ?? undefined,
-      }),
-    send: (records, signal) => sender.send(records, signal),
-    keepRejects: (rejected, nowMs) => rejects.append(rejected, nowMs),
-    save: async (next) => {
-      await lock.hold();
-      await writeState(settings.stateFile, next);
-    },
-    pollMs: settings.pollMs,
-    graceMs: settings.graceMs,
-    forgetMs: settings.forgetMs,
-    metrics,
-    log,
-    now: () => Date.now(),
-  });
+  const tail = openTail(settings, { state, sender, metrics, log, lock });
+  // Whatever becomes of Kafka, and of this process: from here on it is known which files there are.
+  await tail.begin();
+  const stopping = new AbortController();
+  const contact = sender.begin(() => assertKafkaAccepts(config), stopping.signal);
+  contact.catch(() => undefined);
+  try {
+    // It refuses us at once, or has no such topic: that is better said before anything runs.
+    await Promise.race([contact, delay(FIRST_SILENCE_MS, undefined, { ref: false })]);
+  } catch (error) {
+    await tail.files.close();
+    throw error;
+  }
   let failure: string | undefined;
   const server = await startMetricsServer({
     ...config.metrics,
     registry,
     ready: () => failure ?? sender.problem() ?? tail.files.problem(),
   });
-  const done = tail.run();
+  const running = tail.run();
+  const contacted = contact.catch((error: unknown) => {
+    if (!stopping.signal.aborted) throw error;
+  });
+  const done = Promise.all([running, contacted]).then(() => undefined);
   const alive = setInterval(() => {
     // Taken over: the next write says so.
     lock.hold().catch(() => undefined);
@@ -132,7 +127,8 @@ async function startLocked(
     async stop() {
       // While Kafka is away a round may wait for ever, and the positions are saved.
       tail.stop(sender.problem() === undefined ? LAST_ROUND_MS : 0);
-      await done.catch(() => undefined);
+      await running.catch(() => undefined);
+      stopping.abort();
       clearInterval(alive);
       await Promise.all([server.close(), sender.problem() === undefined ? sender.close() : null]);
       lock.release();
@@ -140,15 +136,52 @@ async function startLocked(
   };
 }
 
-/** A Kafka that is there must have the topic; later, without it, the tail waits as for Kafka. */
-async function openSender(
+interface TailParts {
+  readonly state: TailState;
+  readonly sender: Sender;
+  readonly metrics: TailMetrics;
+  readonly log: Logger;
+  readonly lock: StateLock;
+}
+
+function openTail(settings: TailSettings, parts: TailParts): Tail {
+  const { patterns, mapping, source, graceMs } = settings;
+  const { state, sender, metrics, log, lock } = parts;
+  const own = [settings.stateFile, settings.rejectsFile];
+  const isOwn = (path: string): boolean => own.some((one) => path.startsWith(one));
+  const scanner = new Scanner({ patterns, isOwn, graceMs });
+  const rejects = new RejectsFile(settings.rejectsFile, settings.rejectsBytesMax);
+  return new Tail({
+    state,
+    asked: patterns.flatMap(({ file }) => file ?? []),
+    scan: (nowMs, open, usualPath) => scanner.scan(nowMs, open, usualPath),
+    openReader: (path, from) => {
+      const format = settings.formatOf(path);
+      return openRecordReader({ format, mapping, source, state: from ?? undefined });
+    },
+    send: (records, signal) => sender.send(records, signal),
+    keepRejects: (rejected, nowMs) => rejects.append(rejected, nowMs),
+    save: async (next) => {
+      await lock.hold();
+      await writeState(settings.stateFile, next);
+    },
+    pollMs: settings.pollMs,
+    graceMs,
+    forgetMs: settings.forgetMs,
+    metrics,
+    log,
+    now: () => Date.now(),
+  });
+}
+
+function openSender(
   { topic }: TailSettings,
   config: Config,
   log: Logger,
   onOutage: () => void,
-): Promise<Sender> {
+): Sender {
   const kafka = createKafka(kafkaClientOptions(config));
-  const sender = new Sender(() => ClickProducer.connect(kafka, { topic }), {
+  return new Sender(() => ClickProducer.connect(kafka, { topic }), {
     outageBegan(why) {
       onOutage();
       log.error(
@@ -160,6 +193,4 @@ async function openSender(
       log.info({ ms }, 'Kafka is back');
     },
   });
-  await sender.begin();
-  return sender;
 }

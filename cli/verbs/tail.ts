@@ -93,7 +93,7 @@ async function run(files: readonly string[], options: TailVerbOptions): Promise<
     forgetMs: options.forgetDays * DAY_MS,
   };
   const code = await runToEnd('tail', config, async (log) => {
-    for (const { folder } of patterns) {
+    for (const { folder } of patterns.map(({ place }) => place)) {
       if (!isFolder(folder)) log.warn({ folder }, 'there is no such folder yet');
     }
     return runTail(settings, config, log);
@@ -104,7 +104,7 @@ async function run(files: readonly string[], options: TailVerbOptions): Promise<
 
 function patternOf(file: string): Pattern {
   try {
-    return parsePattern(file, process.cwd(), isFolder);
+    return parsePattern(file, process.cwd());
   } catch (error) {
     throw new TruecountError('invalid_argument', (error as Error).message, {
       hint: "name the folders one by one, or let the shell do it: '/var/log/a/*.log' /var/log/b",

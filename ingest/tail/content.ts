@@ -20,7 +20,10 @@ export interface FileStats {
   readonly fileId: string;
   readonly size: number;
   readonly mtimeMs: number;
+  /** When it was created; undefined where the file system does not say it. */
+  readonly bornMs: number | undefined;
   readonly isFile: boolean;
+  readonly isFolder: boolean;
 }
 
 interface BigStats {
@@ -28,7 +31,9 @@ interface BigStats {
   readonly ino: bigint;
   readonly size: bigint;
   readonly mtimeNs: bigint;
+  readonly birthtimeNs: bigint;
   isFile(): boolean;
+  isDirectory(): boolean;
 }
 
 /** Inodes of some file systems are beyond the integers of a double: they stay text. */
@@ -37,7 +42,9 @@ export function fileStats(stats: BigStats): FileStats {
     fileId: `${String(stats.dev)}:${String(stats.ino)}`,
     size: Number(stats.size),
     mtimeMs: Number(stats.mtimeNs) / 1e6,
+    bornMs: stats.birthtimeNs > 0n ? Number(stats.birthtimeNs) / 1e6 : undefined,
     isFile: stats.isFile(),
+    isFolder: stats.isDirectory(),
   };
 }
 
@@ -154,27 +161,36 @@ class GzContent implements Content {
   }
 }
 
-/** Signatures at the beginning of compressed files that are not read. */
-const OTHERS: readonly (readonly [name: string, magic: Buffer])[] = [
-  ['zstd', Buffer.from('28b52ffd', 'hex')],
-  ['xz', Buffer.from('fd377a585a00', 'hex')],
-  ['bzip2', Buffer.from('BZh')],
-  ['zip', Buffer.from('PK\u0003\u0004', 'latin1')],
+/**
+ * Whole signatures, in hex, at the beginning of compressed files that are not read. A line of a log
+ * may begin with `BZh`: of bzip2 the digits of the first block (π), or of the end (√π), count.
+ */
+const OTHERS: readonly (readonly [name: string, signature: RegExp])[] = [
+  ['zstd', /^28b52ffd/],
+  ['xz', /^fd377a585a00/],
+  ['bzip2', /^425a683[1-9](?:314159265359|177245385090)/],
+  ['zip', /^504b0304/],
 ];
-const GZ = Buffer.from('1f8b', 'hex');
+/** RFC 1952: the two bytes of gz, deflate, and no flag that is reserved. */
+const GZ = /^1f8b08[01]/;
+const SIGNATURE_BYTES = 10;
 
 /** What the first bytes of a file say it is: `plain`, `gz`, or a compression that is not read. */
 export function kindOfBytes(bytes: Buffer): string {
-  const begins = (magic: Buffer): boolean => bytes.subarray(0, magic.length).equals(magic);
-  if (begins(GZ)) return 'gz';
-  return OTHERS.find(([, magic]) => begins(magic))?.[0] ?? 'plain';
+  const begin = bytes.toString('hex', 0, SIGNATURE_BYTES);
+  if (GZ.test(begin)) return 'gz';
+  return OTHERS.find(([, signature]) => signature.test(begin))?.[0] ?? 'plain';
 }
 
-/** What the first bytes of a gz file decompress to, as far as they go; empty if they are damaged. */
-export function gunzipHead(bytes: Buffer): Buffer {
+/**
+ * What the first bytes of a gz file decompress to, as far as they go. Undefined if that is nothing:
+ * they are damaged, or cut within the header; the content of a whole gz file may be empty.
+ */
+export function gunzipHead(bytes: Buffer): Buffer | undefined {
   try {
-    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
+    const content = gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
+    return content.length > 0 ? content : gunzipSync(bytes);
   } catch {
-    return Buffer.alloc(0);
+    return undefined;
   }
 }

@@ -4,6 +4,7 @@ import { closeContent, contentOf, follow, openSeen, unreadBytes } from './follow
 import type { Followed } from './followed.js';
 import { START, beginsWith } from './known-file.js';
 import type { KnownFile, Position, SeenFile } from './known-file.js';
+import { LeftAlone } from './left-alone.js';
 import { pairOf, planFiles } from './plan.js';
 import type { Decision } from './plan.js';
 import type { Scan } from './scan.js';
@@ -14,6 +15,8 @@ const OPEN_MAX = 256;
 
 export interface FilesOptions {
   readonly state: TailState;
+  /** Absolute paths of the files that are asked for by their names; see `LeftAlone`. */
+  readonly asked: readonly string[];
   /** Looks at the files; as `Scanner.scan`. */
   readonly scan: (
     nowMs: number,
@@ -38,12 +41,14 @@ export class FollowedFiles {
   private readonly said = new Map<string, string>();
   private nextId: number;
   private hasLooked = false;
+  private readonly leftAlone: LeftAlone;
   /** Files of which the last look could not tell yet what they are. */
   private undecided: SeenFile[] = [];
   private unreadable: Scan['unreadable'] = new Map();
 
   constructor(private readonly options: FilesOptions) {
     this.nextId = options.state.nextId;
+    this.leftAlone = new LeftAlone(options.state, options.asked, options.now());
     for (const known of options.state.files) this.followed.set(known.id, follow(known, undefined));
   }
 
@@ -57,14 +62,14 @@ export class FollowedFiles {
       .map((one) => ({ content: one.content!, path: one.known.path }));
     const usual = new Map(all.map(({ known }) => [known.fileId, known.path]));
     const scan = await options.scan(nowMs, open, (fileId) => usual.get(fileId));
-    for (const [path, why] of scan.unreadable) this.say(path, `cannot be followed: ${why}`);
+    for (const [path, why] of scan.unreadable) this.say(path, `cannot be read: ${why}`, 'error');
     for (const [path, kind] of scan.foreign) this.say(path, `is ${kind}, which is not followed`);
     this.unreadable = scan.unreadable;
     const plan = planFiles({
       known: all.map(({ known }) => known),
       seen: scan.files,
       refuted: this.refuted,
-      createdMs: options.state.createdMs,
+      leftAlone: this.leftAlone,
       nowMs,
       graceMs: options.graceMs,
       forgetMs: options.forgetMs,
@@ -76,6 +81,11 @@ export class FollowedFiles {
       if (!(await this.apply(decision, nowMs))) undecided.push(decision.file);
     }
     this.undecided = undecided;
+    if (!this.hasLooked) {
+      // What was left alone is to be saved before anything is read.
+      this.leftAlone.close();
+      this.changed = true;
+    }
     this.hasLooked = true;
     await this.limitOpen();
   }
@@ -95,7 +105,7 @@ export class FollowedFiles {
 
   state(): TailState {
     const files = [...this.followed.values()].map(({ known }) => known);
-    return { ...this.options.state, nextId: this.nextId, files };
+    return { ...this.options.state, ...this.leftAlone.state(), nextId: this.nextId, files };
   }
 
   async close(): Promise<void> {
@@ -154,10 +164,10 @@ export class FollowedFiles {
   }
 
   /** Says something of a path once, until it is something else. */
-  say(path: string, words: string): void {
+  say(path: string, words: string, level: 'warn' | 'error' = 'warn'): void {
     if (this.said.get(path) === words) return;
     this.said.set(path, words);
-    this.options.log.warn({ file: path }, words);
+    this.options.log[level]({ file: path }, words);
   }
 
   private async vanish(known: KnownFile, forget: boolean): Promise<void> {
@@ -195,7 +205,9 @@ export class FollowedFiles {
       case 'compare':
         return this.compare(file, decision.candidates, nowMs);
       case 'ignore':
-        this.say(path, 'was rotated away before this state began: not read');
+        if (!decision.first) return true;
+        this.leftAlone.add(file);
+        this.options.log.warn({ file: path }, 'was rotated away before this began: not read');
         return true;
       case 'wait':
         return false;

@@ -60,6 +60,8 @@ export interface SeenFile {
   readonly quietSinceMs: number;
   /** When the tail saw it first, since it runs. */
   readonly firstSeenMs: number;
+  /** When it was created, or if the file system does not say that, `firstSeenMs`. */
+  readonly appearedMs: number;
 }
 
 export const NOTHING: Sample = { bytes: 0, sha256: '' };
@@ -82,4 +84,24 @@ export function sampleOf(bytes: Buffer): Sample {
 export function beginsWith(bytes: Buffer, sample: Sample): boolean {
   if (bytes.length < sample.bytes) return false;
   return sampleOf(bytes.subarray(0, sample.bytes)).sha256 === sample.sha256;
+}
+
+/** Hashes by length of heads: they are asked for at each look, and files seldom change. */
+const HASHES = new WeakMap<Buffer, Map<number, string>>();
+
+/** The hash of the first bytes of a `SeenFile.head`. */
+export function headHash(head: Buffer, bytes: number): string {
+  let hashes = HASHES.get(head);
+  if (hashes === undefined) HASHES.set(head, (hashes = new Map<number, string>()));
+  let hash = hashes.get(bytes);
+  if (hash === undefined) {
+    hash = sampleOf(head.subarray(0, bytes)).sha256;
+    hashes.set(bytes, hash);
+  }
+  return hash;
+}
+
+/** `beginsWith` of a `SeenFile.head`. */
+export function headBegins(head: Buffer, sample: Sample): boolean {
+  return head.length >= sample.bytes && headHash(head, sample.bytes) === sample.sha256;
 }

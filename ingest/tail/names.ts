@@ -2,10 +2,19 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { SeenFile } from './known-file.js';
 
 /** Which names of one folder belong to the tail. */
-export interface Pattern {
+export interface Place {
   readonly folder: string;
   /** Undefined: no file of this name. */
   readonly named: (name: string) => Exclude<SeenFile['named'], 'gone'> | undefined;
+}
+
+/** What an argument stands for. */
+export interface Pattern {
+  readonly place: Place;
+  /** Of an argument that may name a folder, now or later: the path, and what it stands for then. */
+  readonly folder?: Place;
+  /** The path of a file that is asked for by its name. */
+  readonly file?: string;
 }
 
 const WILD = /[*?[\]]/;
@@ -13,33 +22,28 @@ const WILD = /[*?[\]]/;
 /**
  * What an argument stands for. A name with `*`, `?` or `[…]` in its last part is a glob, in which
  * as in a shell a leading dot must be written. A folder stands for all its files, not those of
- * folders in it. A file stands for itself, and its name with `.` or `-` and more behind it for what
- * was rotated away. `isFolder` says whether a path is a folder now.
+ * folders in it; with a `/` at its end it need not be there yet. A file stands for itself, and its
+ * name with `.` or `-` and more behind it for what was rotated away.
  * @throws RangeError if there is a wildcard in a folder's name.
  */
-export function parsePattern(
-  argument: string,
-  cwd: string,
-  isFolder: (path: string) => boolean,
-): Pattern {
+export function parsePattern(argument: string, cwd: string): Pattern {
   const path = resolve(cwd, argument);
-  if (isFolder(path)) return { folder: path, named: (name) => asked(!name.startsWith('.')) };
+  const inside = { folder: path, named: (name: string) => asked(!name.startsWith('.')) };
   const folder = dirname(path);
   const base = basename(path);
-  if (WILD.test(folder)) {
+  if (WILD.test(argument.endsWith('/') ? path : folder)) {
     throw new RangeError(`${argument}: wildcards are for the last part of a path only`);
   }
+  if (argument.endsWith('/')) return { place: inside };
   if (WILD.test(base)) {
     const glob = globExpression(base);
-    return { folder, named: (name) => asked(glob.test(name)) };
+    return { place: { folder, named: (name) => asked(glob.test(name)) } };
   }
-  return {
-    folder,
-    named: (name) => {
-      if (name === base) return 'asked';
-      return name.startsWith(`${base}.`) || name.startsWith(`${base}-`) ? 'rotated' : undefined;
-    },
+  const named = (name: string): ReturnType<Place['named']> => {
+    if (name === base) return 'asked';
+    return name.startsWith(`${base}.`) || name.startsWith(`${base}-`) ? 'rotated' : undefined;
   };
+  return { place: { folder, named }, folder: inside, file: path };
 }
 
 function asked(yes: boolean): 'asked' | undefined {
@@ -61,14 +65,14 @@ export function globExpression(glob: string): RegExp {
   return new RegExp(`^${source}$`, 's');
 }
 
-/** The paths that patterns name, of the files that a folder has; each once, `asked` before `rotated`. */
+/** The paths in one folder that places in it name; each once, `asked` before `rotated`. */
 export function namedPaths(
-  patterns: readonly Pattern[],
-  namesIn: (folder: string) => readonly string[],
+  places: readonly Place[],
+  names: readonly string[],
 ): Map<string, 'asked' | 'rotated'> {
   const paths = new Map<string, 'asked' | 'rotated'>();
-  for (const { folder, named } of patterns) {
-    for (const name of namesIn(folder)) {
+  for (const { folder, named } of places) {
+    for (const name of names) {
       const as = named(name);
       const path = join(folder, name);
       if (as !== undefined && paths.get(path) !== 'asked') paths.set(path, as);

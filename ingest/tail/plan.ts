@@ -1,4 +1,5 @@
-import { beginsWith, sampleOf } from './known-file.js';
+import { groupBy } from '../../core/group-by.js';
+import { headBegins, headHash } from './known-file.js';
 import type { KnownFile, Sample, SeenFile } from './known-file.js';
 
 /** What a file turned out to be, and what is to be done about it. */
@@ -23,8 +24,8 @@ export type Decision =
     }
   /** Seems to be a copy that is still being written. */
   | { readonly kind: 'wait'; readonly file: SeenFile }
-  /** Was rotated away before the tail was first started. */
-  | { readonly kind: 'ignore'; readonly file: SeenFile };
+  /** Was rotated away before the tail was first asked for it. `first`: it is to be remembered. */
+  | { readonly kind: 'ignore'; readonly file: SeenFile; readonly first: boolean };
 
 export interface Plan {
   readonly decisions: readonly Decision[];
@@ -40,8 +41,11 @@ export interface PlanInputs {
   readonly seen: readonly SeenFile[];
   /** Pairs (`pairOf`) that begin alike and are not the same, as a look at the files has shown. */
   readonly refuted: ReadonlySet<string>;
-  /** When this state began, ms since 1970. */
-  readonly createdMs: number;
+  /** As `LeftAlone`. */
+  readonly leftAlone: {
+    readonly has: (file: SeenFile) => boolean;
+    readonly isOld: (file: SeenFile) => boolean;
+  };
   readonly nowMs: number;
   /** How long a copy may take to be written. */
   readonly graceMs: number;
@@ -66,8 +70,9 @@ export function planFiles(inputs: PlanInputs): Plan {
   const held = new Set<number>();
   const decisions: Decision[] = [];
   const others: { file: SeenFile; why: 'new' | 'truncated' | 'replaced' }[] = [];
+  const byFileId = groupBy(inputs.known, ({ fileId }) => fileId);
   for (const file of inputs.seen) {
-    const before = inputs.known.filter(({ fileId }) => fileId === file.fileId);
+    const before = byFileId.get(file.fileId) ?? [];
     const known = longestFirst(before).find((one) => holds(file, one, inputs.refuted));
     if (known !== undefined) {
       held.add(known.id);
@@ -79,14 +84,17 @@ export function planFiles(inputs: PlanInputs): Plan {
       others.push({ file, why });
     }
   }
-  for (const { file, why } of others) decisions.push(decideOther(file, why, inputs));
   const vanished = inputs.known.filter(({ id }) => !held.has(id));
-  return { decisions, vanished, forget: vanished.filter((one) => forgettable(one, inputs)) };
+  if (others.length === 0 && vanished.length === 0) return { decisions, vanished, forget: [] };
+  const byHead = headsOf(inputs.known);
+  for (const { file, why } of others) decisions.push(decideOther(file, why, inputs, byHead));
+  const forget = vanished.filter((one) => forgettable(one, inputs, byHead));
+  return { decisions, vanished, forget };
 }
 
 /** Whether the file can hold what was read of the known one, as far as its first bytes tell. */
 function holds(file: SeenFile, known: KnownFile, refuted: ReadonlySet<string>): boolean {
-  if (refuted.has(pairOf(known, file)) || !beginsWith(file.head, known.head)) return false;
+  if (refuted.has(pairOf(known, file)) || !headBegins(file.head, known.head)) return false;
   return file.gz || file.size >= known.offset;
 }
 
@@ -94,31 +102,38 @@ function decideOther(
   file: SeenFile,
   why: 'new' | 'truncated' | 'replaced',
   inputs: PlanInputs,
+  byHead: ByHead,
 ): Decision {
-  // Of what nothing was read there is no copy: it is read from the beginning either way.
-  const begins = sampler(file.head);
-  const alike = inputs.known.filter(
-    (one) => one.offset > 0 && one.fileId !== file.fileId && begins(one.head),
-  );
+  const { leftAlone } = inputs;
+  if (why === 'new' && leftAlone.has(file)) return { kind: 'ignore', file, first: false };
+  const alike = beginningLike(file, byHead);
   const candidates = longestFirst(alike).filter((one) => holds(file, one, inputs.refuted));
   if (candidates.length > 0) return { kind: 'compare', file, candidates };
   const partial = alike.some((one) => !file.gz && file.size < one.offset);
   if (partial && inputs.nowMs - file.firstSeenMs < inputs.graceMs) return { kind: 'wait', file };
-  if (why === 'new' && file.named === 'rotated' && file.mtimeMs < inputs.createdMs) {
-    return { kind: 'ignore', file };
-  }
+  if (why === 'new' && leftAlone.isOld(file)) return { kind: 'ignore', file, first: true };
   return { kind: 'begin', file, why };
 }
 
-/** `beginsWith` of the same bytes for many samples: each length is hashed once. */
-function sampler(bytes: Buffer): (sample: Sample) => boolean {
-  const hashes = new Map<number, string>();
-  return (sample) => {
-    if (bytes.length < sample.bytes) return false;
-    const hash = hashes.get(sample.bytes) ?? sampleOf(bytes.subarray(0, sample.bytes)).sha256;
-    hashes.set(sample.bytes, hash);
-    return hash === sample.sha256;
-  };
+/** Known files by the length of the sample of their first bytes, and its hash. */
+type ByHead = ReadonlyMap<number, ReadonlyMap<string, readonly KnownFile[]>>;
+
+function headsOf(known: readonly KnownFile[]): ByHead {
+  const byLength = groupBy(known, ({ head }) => head.bytes);
+  return new Map(
+    [...byLength].map(([bytes, all]) => [bytes, groupBy(all, ({ head }) => head.sha256)]),
+  );
+}
+
+/** Known ones that begin as this file. Of what nothing was read there is no copy. */
+function beginningLike({ head, fileId }: SeenFile, byHead: ByHead): KnownFile[] {
+  const alike: KnownFile[] = [];
+  for (const [bytes, byHash] of byHead) {
+    if (bytes > head.length) continue;
+    const all = byHash.get(headHash(head, bytes)) ?? [];
+    alike.push(...all.filter((one) => one.offset > 0 && one.fileId !== fileId));
+  }
+  return alike;
 }
 
 function longestFirst(known: readonly KnownFile[]): KnownFile[] {
@@ -126,49 +141,9 @@ function longestFirst(known: readonly KnownFile[]): KnownFile[] {
 }
 
 /** Too old, nothing read of it, or another one stands for it that was read at least as far. */
-function forgettable(known: KnownFile, { known: all, nowMs, forgetMs }: PlanInputs): boolean {
+function forgettable(known: KnownFile, { nowMs, forgetMs }: PlanInputs, byHead: ByHead): boolean {
   if (known.offset === 0 || nowMs - known.lastSeenMs >= forgetMs) return true;
-  return all.some(
-    (other) =>
-      other.id > known.id &&
-      other.offset >= known.offset &&
-      other.head.bytes === known.head.bytes &&
-      other.head.sha256 === known.head.sha256,
-  );
-}
-
-/** A date in a file's name, as in access-2026-11-21.log or app.20261121-15.log. */
-const DATE = /\d{4,}(?:[-_.T]?\d{2})*/;
-
-/** The name without its date; undefined if it has none. */
-function familyOf(path: string): string | undefined {
-  const family = path.replace(DATE, '');
-  return family === path ? undefined : family;
-}
-
-/** Of the files that are named alike but for a date, the path with the latest. */
-export function latestByFamily(files: readonly SeenFile[]): Map<string, string> {
-  const latest = new Map<string, string>();
-  for (const { path } of files) {
-    const family = familyOf(path);
-    if (family !== undefined && path > (latest.get(family) ?? '')) latest.set(family, path);
-  }
-  return latest;
-}
-
-/**
- * Whether nobody will write to the file any more, so that a last line without an end is one: it
- * has been quiet for the grace period, and it was renamed or deleted, is a gz file, or has a date in
- * its name and there is another with a later one (`latest` is of `latestByFamily`).
- */
-export function isClosed(
-  file: SeenFile,
-  known: Pick<KnownFile, 'firstPath'>,
-  latest: ReadonlyMap<string, string>,
-  times: { readonly nowMs: number; readonly graceMs: number },
-): boolean {
-  if (times.nowMs - file.quietSinceMs < times.graceMs) return false;
-  if (file.gz || file.named === 'gone' || file.path !== known.firstPath) return true;
-  const family = familyOf(file.path);
-  return family !== undefined && (latest.get(family) ?? '') > file.path;
+  const { bytes, sha256 }: Sample = known.head;
+  const alike = byHead.get(bytes)?.get(sha256) ?? [];
+  return alike.some((other) => other.id > known.id && other.offset >= known.offset);
 }

@@ -3,7 +3,7 @@ import type { SourceRecord } from '../formats/source-item.js';
 import { closeContent, contentOf } from './followed.js';
 import type { Followed } from './followed.js';
 import type { FollowedFiles } from './files.js';
-import { isClosed, latestByFamily } from './plan.js';
+import { isClosed, latestByFamily } from './dated.js';
 import { readChunk, takePortion } from './portion.js';
 import type { Portion } from './portion.js';
 import type { Reject } from './rejects.js';

@@ -1,13 +1,26 @@
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { attempt } from './attempt.js';
 import { fileStats, gunzipHead, kindOfBytes, openContent } from './content.js';
 import type { Content, FileStats } from './content.js';
 import { SAMPLE_BYTES_MAX } from './known-file.js';
 import type { SeenFile } from './known-file.js';
-import { namedPaths } from './names.js';
+import { Listings } from './listing.js';
 import type { Pattern } from './names.js';
 
 /** So many compressed bytes give SAMPLE_BYTES_MAX decompressed ones, and at most some megabytes. */
 const GZ_HEAD_BYTES = 4096;
+/**
+ * In a folder of many names in which none has changed, a file that has been quiet for a while is
+ * looked at again after this share of that while, and after at most so long.
+ */
+const QUIET_SHARE = 1 / 20;
+const QUIET_LOOK_MS = 10_000;
+
+/** What is wrong with a file from which not one byte can be decompressed, by its first bytes. */
+const NO_GZ: Readonly<Record<string, string>> & { readonly plain: string } = {
+  gz: 'the gz file is damaged, or ends within its first bytes',
+  plain: 'its name ends in .gz, and it is no gz file',
+};
 
 interface Remembered {
   readonly size: number;
@@ -18,23 +31,48 @@ interface Remembered {
   readonly head: Buffer;
 }
 
+/** What was found under a path, and when that was looked at. */
+interface Look {
+  readonly stats: FileStats;
+  readonly atMs: number;
+}
+
+interface Found {
+  readonly path: string;
+  readonly named: SeenFile['named'];
+  readonly stats: FileStats;
+}
+
+interface OpenFile {
+  readonly content: Content;
+  readonly path: string;
+}
+
 export interface Scan {
   readonly files: readonly SeenFile[];
-  /** Paths that could not be looked at, with the reason in words. */
+  /** Paths of files that cannot be read, with the reason in words. */
   readonly unreadable: ReadonlyMap<string, string>;
-  /** Paths of files that are compressed in a way that is not read, with its name. */
+  /** Paths of what is not followed: what it is, in words. */
   readonly foreign: ReadonlyMap<string, string>;
+}
+
+export interface ScannerOptions {
+  readonly patterns: readonly Pattern[];
+  /** Files that are not logs: the tail's own. */
+  readonly isOwn: (path: string) => boolean;
+  /** How long a gz file may take until its beginning is there, ms. */
+  readonly graceMs: number;
 }
 
 /** Looks at the files that patterns name. Only what has changed since is read again. */
 export class Scanner {
   private remembered = new Map<string, Remembered>();
+  private looks = new Map<string, Look>();
+  private readonly listings: Listings;
 
-  constructor(
-    private readonly patterns: readonly Pattern[],
-    /** Files that are not logs: the tail's own. */
-    private readonly isOwn: (path: string) => boolean,
-  ) {}
+  constructor(private readonly options: ScannerOptions) {
+    this.listings = new Listings(options.patterns);
+  }
 
   /**
    * Of a file with several names (hard links, symbolic links) the one counts that `usualPath` gives
@@ -42,65 +80,82 @@ export class Scanner {
    */
   async scan(
     nowMs: number,
-    open: readonly { readonly content: Content; readonly path: string }[],
+    open: readonly OpenFile[],
     usualPath: (fileId: string) => string | undefined,
   ): Promise<Scan> {
     const unreadable = new Map<string, string>();
     const foreign = new Map<string, string>();
-    const found = new Map<string, { path: string; named: SeenFile['named']; stats: FileStats }>();
-    for (const [path, named] of await this.paths(unreadable)) {
-      const stats = await attempt(path, unreadable, async () =>
-        fileStats(await stat(path, { bigint: true })),
-      );
-      if (stats === undefined || !stats.isFile) continue;
-      const other = found.get(stats.fileId);
-      if (other === undefined || path === usualPath(stats.fileId)) {
-        found.set(stats.fileId, { path, named, stats });
-      } else if (named === 'asked' && other.path !== usualPath(stats.fileId)) {
-        found.set(stats.fileId, { ...other, named });
-      }
-    }
-    for (const { content, path } of open) {
-      if (found.has(content.fileId)) continue;
-      found.set(content.fileId, { path, named: 'gone', stats: await content.stats() });
+    const found = await this.find(nowMs, usualPath, unreadable, foreign);
+    const openById = new Map(open.map((one) => [one.content.fileId, one]));
+    for (const [fileId, { content, path }] of openById) {
+      if (found.has(fileId)) continue;
+      found.set(fileId, { path, named: 'gone', stats: await content.stats() });
     }
     const files: SeenFile[] = [];
     const remembered = new Map<string, Remembered>();
-    for (const { path, named, stats } of found.values()) {
-      const content = open.find((one) => one.content.fileId === stats.fileId)?.content;
-      const seen = await attempt(path, unreadable, () => {
+    for (const [fileId, { path, named, stats }] of found) {
+      let seen = this.remembered.get(fileId);
+      if (seen?.size !== stats.size || seen.mtimeMs !== stats.mtimeMs) {
+        const content = openById.get(fileId)?.content;
         const gone = named === 'gone' ? content : undefined;
-        return this.look(path, stats, gone ?? (content?.gz === false ? content : undefined), nowMs);
-      });
+        const usable = gone ?? (content?.gz === false ? content : undefined);
+        seen = await attempt(path, unreadable, () => this.look(path, stats, usable, nowMs));
+      }
       if (seen === undefined) continue;
-      remembered.set(stats.fileId, seen);
-      if (seen.kind === 'plain' || seen.kind === 'gz') {
-        const { fileId, size, mtimeMs } = stats;
-        const gz = seen.kind === 'gz';
-        const { head, sinceMs: quietSinceMs, firstMs: firstSeenMs } = seen;
-        files.push({ path, fileId, size, mtimeMs, gz, head, named, quietSinceMs, firstSeenMs });
-      } else if (seen.kind !== 'unfinished') {
-        foreign.set(path, seen.kind);
+      remembered.set(fileId, seen);
+      if (seen.kind === 'plain' || seen.kind === 'gz')
+        files.push(seenFile(path, named, stats, seen));
+      else if (seen.kind !== 'unfinished') foreign.set(path, seen.kind);
+      else if (stats.size > 0 && nowMs - seen.sinceMs >= this.options.graceMs) {
+        unreadable.set(path, NO_GZ[kindOfBytes(seen.head)] ?? NO_GZ.plain);
       }
     }
     this.remembered = remembered;
     return { files, unreadable, foreign };
   }
 
-  private async paths(
+  /** The files behind the names, by id. */
+  private async find(
+    nowMs: number,
+    usualPath: (fileId: string) => string | undefined,
     unreadable: Map<string, string>,
-  ): Promise<ReadonlyMap<string, 'asked' | 'rotated'>> {
-    const names = new Map<string, readonly string[]>();
-    for (const { folder } of this.patterns) {
-      if (names.has(folder)) continue;
-      const found = await attempt(folder, unreadable, () => readdir(folder));
-      names.set(folder, (found ?? []).toSorted());
+    foreign: Map<string, string>,
+  ): Promise<Map<string, Found>> {
+    const found = new Map<string, Found>();
+    const looks = new Map<string, Look>();
+    for (const { paths, isSame } of (await this.listings.list(nowMs, unreadable)).values()) {
+      for (const [path, named] of paths) {
+        if (this.options.isOwn(path)) continue;
+        let look = isSame ? this.recent(path, nowMs) : undefined;
+        look ??= await attempt(path, unreadable, async () => {
+          return { stats: fileStats(await stat(path, { bigint: true })), atMs: nowMs };
+        });
+        if (look === undefined) continue;
+        looks.set(path, look);
+        const { stats } = look;
+        if (!stats.isFile) {
+          if (!stats.isFolder) foreign.set(path, 'a pipe, socket or device');
+          continue;
+        }
+        const other = found.get(stats.fileId);
+        if (other === undefined || path === usualPath(stats.fileId)) {
+          found.set(stats.fileId, { path, named, stats });
+        } else if (named === 'asked' && other.path !== usualPath(stats.fileId)) {
+          found.set(stats.fileId, { ...other, named });
+        }
+      }
     }
-    const paths = namedPaths(this.patterns, (folder) => names.get(folder)!);
-    for (const path of paths.keys()) {
-      if (this.isOwn(path)) paths.delete(path);
-    }
-    return paths;
+    this.looks = looks;
+    return found;
+  }
+
+  /** What the path held at an earlier look, unless the next is due. */
+  private recent(path: string, nowMs: number): Look | undefined {
+    const look = this.looks.get(path);
+    const sinceMs = look && this.remembered.get(look.stats.fileId)?.sinceMs;
+    if (sinceMs === undefined) return undefined;
+    const everyMs = Math.min((nowMs - sinceMs) * QUIET_SHARE, QUIET_LOOK_MS);
+    return nowMs - look!.atMs < everyMs ? look : undefined;
   }
 
   /** Undefined if another file has the name by now. */
@@ -112,7 +167,6 @@ export class Scanner {
   ): Promise<Remembered | undefined> {
     const { size, mtimeMs, fileId } = stats;
     const before = this.remembered.get(fileId);
-    if (before?.size === size && before.mtimeMs === mtimeMs) return before;
     const content = open ?? (await openContent(path, false));
     try {
       if (content.fileId !== fileId) return undefined;
@@ -127,29 +181,23 @@ export class Scanner {
   }
 }
 
-function headOf(path: string, bytes: Buffer): Pick<Remembered, 'kind' | 'head'> {
-  const kind = kindOfBytes(bytes);
-  // A gz file that somebody has just begun to write.
-  if (kind === 'plain' && path.endsWith('.gz')) return { kind: 'unfinished', head: bytes };
-  const content = kind === 'gz' ? gunzipHead(bytes) : bytes;
-  const unfinished = kind === 'gz' && content.length === 0;
-  return {
-    kind: unfinished ? 'unfinished' : kind,
-    head: Buffer.from(content.subarray(0, SAMPLE_BYTES_MAX)),
-  };
+function seenFile(
+  path: string,
+  named: SeenFile['named'],
+  { fileId, size, mtimeMs, bornMs }: FileStats,
+  { kind, head, sinceMs: quietSinceMs, firstMs: firstSeenMs }: Remembered,
+): SeenFile {
+  const appearedMs = bornMs ?? firstSeenMs;
+  const gz = kind === 'gz';
+  return { path, fileId, size, mtimeMs, gz, head, named, quietSinceMs, firstSeenMs, appearedMs };
 }
 
-/** Runs a look at a path. Gone meanwhile is nothing; another failure is noted. */
-async function attempt<T>(
-  path: string,
-  unreadable: Map<string, string>,
-  look: () => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await look();
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT') unreadable.set(path, code === 'EACCES' ? 'permission denied' : message);
-    return undefined;
+function headOf(path: string, bytes: Buffer): Pick<Remembered, 'kind' | 'head'> {
+  const kind = kindOfBytes(bytes);
+  const content = kind === 'gz' ? gunzipHead(bytes) : bytes;
+  // A gz file that somebody has just begun to write.
+  if (content === undefined || (kind === 'plain' && path.endsWith('.gz'))) {
+    return { kind: 'unfinished', head: bytes };
   }
+  return { kind, head: Buffer.from(content.subarray(0, SAMPLE_BYTES_MAX)) };
 }

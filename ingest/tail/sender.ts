@@ -5,6 +5,8 @@ import type { ClickProducer } from '../producer.js';
 
 /** Without an acknowledgement for so long the broker counts as away. */
 const SILENCE_MS = 5_000;
+/** A broker that has not answered the first question for so long counts as away, too. */
+export const FIRST_SILENCE_MS = 2_000;
 const PAUSE_MIN_MS = 250;
 const PAUSE_MAX_MS = 30_000;
 
@@ -22,6 +24,8 @@ export interface SenderEvents {
 export class Sender {
   private producer: ClickProducer | undefined;
   private outage: { readonly why: string; readonly sinceMs: number } | undefined;
+  private first: Promise<void> | undefined;
+  private hasAnswered = false;
 
   constructor(
     private readonly connect: () => Promise<ClickProducer>,
@@ -30,23 +34,51 @@ export class Sender {
 
   /** Why nothing gets through now. */
   problem(): string | undefined {
-    return this.outage?.why;
+    return this.outage?.why ?? (this.hasAnswered ? undefined : 'Kafka has not answered yet');
   }
 
   /**
-   * First contact: a broker that is away is for `send` to wait for.
-   * @throws TruecountError `not_found` without the topic.
+   * First contact, once `accepts` has resolved; to be called once, before `send`. Resolves when
+   * there is one: a broker that is away is waited for.
+   * @throws what `accepts` throws, TruecountError `not_found` if the first answer is that there is
+   * no such topic, or the reason of the signal.
    */
-  async begin(): Promise<void> {
-    try {
-      this.producer = await this.connect();
-    } catch (error) {
-      if (error instanceof TruecountError && error.code === 'not_found') throw error;
-    }
+  begin(accepts: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    this.first = this.makeContact(accepts, signal);
+    return this.first;
   }
 
-  /** Resolves when all in-sync replicas have the records; rejects only when `signal` is aborted. */
+  private async makeContact(accepts: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const silence = setTimeout(() => {
+      this.away(`no answer for ${String(FIRST_SILENCE_MS)} ms`);
+    }, FIRST_SILENCE_MS);
+    try {
+      await abortable(accepts(), signal);
+      for (let attempt = 1; ; attempt++) {
+        try {
+          this.producer = await abortable(this.connect(), signal);
+          break;
+        } catch (error) {
+          signal.throwIfAborted();
+          if (attempt === 1 && isWithoutTopic(error)) throw error;
+          this.away(error instanceof Error ? error.message : String(error));
+        }
+        const pauseMs = Math.min(PAUSE_MIN_MS * 2 ** attempt, PAUSE_MAX_MS);
+        await delay(pauseMs, undefined, { signal });
+      }
+    } finally {
+      clearTimeout(silence);
+    }
+    this.hasAnswered = true;
+    this.back();
+  }
+
+  /**
+   * Resolves when all in-sync replicas have the records; rejects only when `signal` is aborted, or
+   * as `begin` does.
+   */
   async send(records: readonly SourceRecord[], signal: AbortSignal): Promise<void> {
+    await abortable(Promise.resolve(this.first), signal);
     for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
       const silence = setTimeout(() => {
         this.away(`no acknowledgement for ${String(SILENCE_MS)} ms`);
@@ -93,6 +125,10 @@ export class Sender {
     this.outage = undefined;
     this.events.outageEnded(ms);
   }
+}
+
+function isWithoutTopic(error: unknown): boolean {
+  return error instanceof TruecountError && error.code === 'not_found';
 }
 
 /** The promise, or a rejection as soon as the signal is aborted. */

@@ -5,6 +5,7 @@ import Type, { type Static } from 'typebox';
 import { Check, Errors } from 'typebox/value';
 import { TruecountError } from '../../core/errors.js';
 import type { KnownFile } from './known-file.js';
+import type { OldFile } from './left-alone.js';
 
 const closed = { additionalProperties: false } as const;
 const Count = Type.Integer({ minimum: 0 });
@@ -34,6 +35,7 @@ const FileSchema = Type.Object(
   },
   closed,
 );
+const OldFileSchema = Type.Object({ mtimeMs: Type.Number(), head: SampleSchema }, closed);
 const StateSchema = Type.Object(
   {
     version: Type.Literal(1),
@@ -44,13 +46,18 @@ const StateSchema = Type.Object(
     createdMs: Type.Number(),
     nextId: Count,
     files: Type.Array(FileSchema),
+    /** Paths of named files whose old rotated ones were left alone, at the first look for them. */
+    asked: Type.Optional(Type.Array(Type.String())),
+    leftAlone: Type.Optional(Type.Array(OldFileSchema)),
   },
   closed,
 );
 
 /** What a tail remembers. */
-export type TailState = Omit<Static<typeof StateSchema>, 'files'> & {
+export type TailState = Omit<Static<typeof StateSchema>, 'files' | 'asked' | 'leftAlone'> & {
   readonly files: readonly KnownFile[];
+  readonly asked?: readonly string[];
+  readonly leftAlone?: readonly OldFile[];
 };
 
 /** What a state was begun with: another tail must not go on with it. */
@@ -59,7 +66,8 @@ export type StateOwner = Pick<TailState, 'source' | 'topic' | 'format'>;
 /**
  * Reads a state file; a new state if there is none.
  * @throws TruecountError `invalid_argument` if the file is damaged, `conflict` if it was begun with
- * another source, topic or format: ids would be others, and clicks counted twice.
+ * another source, topic or format: ids would be others, and clicks counted twice. One by which
+ * nothing was read yet (a first start with a topic that is not there) is taken over.
  */
 export function readState(path: string, owner: StateOwner, nowMs: number): TailState {
   let text: string;
@@ -67,12 +75,12 @@ export function readState(path: string, owner: StateOwner, nowMs: number): TailS
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
-      const { source, topic, format } = owner;
-      return { version: 1, source, topic, format, createdMs: nowMs, nextId: 1, files: [] };
+      return { version: 1, ...ownerOf(owner), createdMs: nowMs, nextId: 1, files: [] };
     }
     throw damaged(path, (cause as Error).message, cause);
   }
   const state = parseState(path, text);
+  if (isUnused(state)) return { ...state, ...ownerOf(owner) };
   for (const key of ['source', 'topic', 'format'] as const) {
     if (state[key] === owner[key]) continue;
     const message = `${path} was begun with ${key} ${state[key]}, this is ${key} ${owner[key]}`;
@@ -82,6 +90,15 @@ export function readState(path: string, owner: StateOwner, nowMs: number): TailS
     });
   }
   return state;
+}
+
+function ownerOf({ source, topic, format }: StateOwner): StateOwner {
+  return { source, topic, format };
+}
+
+/** Whether no byte of any file was acknowledged, and none of them forgotten. */
+function isUnused({ files, nextId }: TailState): boolean {
+  return files.length === nextId - 1 && files.every(({ offset }) => offset === 0);
 }
 
 function parseState(path: string, text: string): TailState {

@@ -17,7 +17,7 @@ const LOGGED_PERIOD_MS = 60_000;
 
 export interface TailOptions extends FilesOptions {
   readonly openReader: OpenReader;
-  /** Resolves when Kafka has the records; rejects only when the signal is aborted. */
+  /** Resolves when Kafka has the records; rejects when the signal is aborted, or for good. */
   readonly send: (records: readonly SourceRecord[], signal: AbortSignal) => Promise<void>;
   readonly keepRejects: (rejects: readonly Reject[], nowMs: number) => Promise<void>;
   /** Durable when it resolves. */
@@ -42,10 +42,20 @@ export class Tail {
   private ending = false;
   private wake = (): void => undefined;
   private turn = 0;
+  private saving: Promise<unknown> = Promise.resolve();
   private logged = { sinceMs: 0, count: 0 };
 
   constructor(private readonly options: TailOptions) {
     this.files = new FollowedFiles(options);
+  }
+
+  /**
+   * Looks at the files and saves what they are, so that from here on none is lost that is renamed
+   * or compressed before it is read. To be called once, before `run`.
+   */
+  async begin(): Promise<void> {
+    await this.files.observe();
+    await this.save();
   }
 
   /** Runs until `stop`. @throws what makes going on useless; the positions are saved. */
@@ -55,8 +65,9 @@ export class Tail {
       while (!this.ending && this.failure === undefined) {
         await files.observe();
         const round = this.delivery === undefined ? await this.readRound() : undefined;
+        // A round may be on its way for as long as Kafka is away: what was found is saved before.
+        if (files.changed) await this.save();
         if (round !== undefined) this.delivery = this.deliver(round);
-        else if (files.changed && this.delivery === undefined) await this.save();
         await this.sleep();
       }
       await this.delivery;
@@ -107,10 +118,14 @@ export class Tail {
     }
   }
 
-  private async save(): Promise<void> {
-    this.files.changed = false;
-    const state = this.files.state();
-    await this.persist('the positions', () => this.options.save(state));
+  /** One after the other, each with what is known when its turn comes. */
+  private save(): Promise<void> {
+    const saved = this.saving.then(() => {
+      this.files.changed = false;
+      return this.persist('the positions', () => this.options.save(this.files.state()));
+    });
+    this.saving = saved.catch(() => undefined);
+    return saved;
   }
 
   /** A full disk is waited for: nothing more is read before this is written. */

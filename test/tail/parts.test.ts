@@ -69,25 +69,23 @@ describe('names', () => {
   });
 
   it('a file stands for its rotated names, too; a folder for what is in it', () => {
-    const patterns = [
-      parsePattern('a.log', '/l', () => false),
-      parsePattern('/m', '/l', () => true),
-      parsePattern('a.log.1', '/l', () => false),
-    ];
     const names = ['a.log', 'a.log.1', 'a.log-20261121.gz', 'a.logs', '.hidden'];
-    expect(Object.fromEntries(namedPaths(patterns, () => names))).toEqual({
+    const named = ['a.log', 'a.log.1'].map((name) => parsePattern(name, '/l').place);
+    expect(Object.fromEntries(namedPaths(named, names))).toEqual({
       '/l/a.log': 'asked',
       '/l/a.log.1': 'asked',
       '/l/a.log-20261121.gz': 'rotated',
-      '/m/a.log': 'asked',
-      '/m/a.log.1': 'asked',
-      '/m/a.log-20261121.gz': 'asked',
-      '/m/a.logs': 'asked',
     });
+    const inside = Object.fromEntries(names.slice(0, 4).map((name) => [`/m/${name}`, 'asked']));
+    const { place, folder } = parsePattern('/m', '/l');
+    expect(place.folder).toBe('/');
+    expect(Object.fromEntries(namedPaths([folder!], names))).toEqual(inside);
+    const { place: always } = parsePattern('/m/', '/l');
+    expect(Object.fromEntries(namedPaths([always], names))).toEqual(inside);
   });
 
-  it('refuses a wildcard in the name of a folder', () => {
-    expect(() => parsePattern('/var/*/a.log', '/', () => false)).toThrow('last part');
+  it.each(['/var/*/a.log', '/var/*/'])('refuses a wildcard in the name of a folder: %s', (path) => {
+    expect(() => parsePattern(path, '/')).toThrow('last part');
   });
 
   it.each([
@@ -100,22 +98,26 @@ describe('names', () => {
   });
 });
 
+const FILE = {
+  ...START,
+  id: 1,
+  path: '/a',
+  firstPath: '/a',
+  fileId: '1:2',
+  archiveBytes: null,
+  lastSeenMs: 7,
+};
+
 describe('the state file', () => {
   const owner = { source: 'host', topic: 'clicks', format: 'csv' };
   const path = (): string => join(folder, 'state.json');
 
   it('is read as it was written, and nothing else is left beside it', async () => {
-    const file = {
-      ...START,
-      id: 1,
-      path: '/a',
-      firstPath: '/a',
-      fileId: '1:2',
-      archiveBytes: null,
-      lastSeenMs: 7,
-      reader: { line: 1, row: 1, chain: 'x', header: ['a'] },
-    };
-    const state: TailState = { ...readState(path(), owner, 5), nextId: 2, files: [file] };
+    const file = { ...FILE, reader: { line: 1, row: 1, chain: 'x', header: ['a'] } };
+    const old = { mtimeMs: 3.5, head: { bytes: 3, sha256: 'x' } };
+    const begun = readState(path(), owner, 5);
+    const known = { nextId: 2, files: [file], asked: ['/a'], leftAlone: [old] };
+    const state: TailState = { ...begun, ...known };
     await writeState(path(), state);
     expect(readState(path(), owner, 9)).toEqual({ ...state, createdMs: 5 });
     expect(readdirSync(folder)).toEqual(['state.json']);
@@ -136,16 +138,22 @@ describe('the state file', () => {
     );
   });
 
-  it.each(['source', 'topic', 'format'] as const)('is refused with another %s', async (key) => {
-    await writeState(path(), readState(path(), owner, 0));
-    const other = { ...owner, [key]: 'other' };
-    expect(() => readState(path(), other, 0)).toThrow(
-      expect.objectContaining({
-        code: 'conflict',
-        message: expect.stringContaining(key) as string,
-      }),
-    );
-  });
+  it.each(['source', 'topic', 'format'] as const)(
+    'is refused with another %s once something was read',
+    async (key) => {
+      const other = { ...owner, [key]: 'other' };
+      const state: TailState = { ...readState(path(), owner, 0), nextId: 2, files: [FILE] };
+      await writeState(path(), state);
+      expect(readState(path(), other, 0)).toEqual({ ...state, ...other });
+      await writeState(path(), { ...state, files: [{ ...FILE, offset: 1 }] });
+      expect(() => readState(path(), other, 0)).toThrow(
+        expect.objectContaining({
+          code: 'conflict',
+          message: expect.stringContaining(key) as string,
+        }),
+      );
+    },
+  );
 });
 
 describe('the lock of a state', () => {

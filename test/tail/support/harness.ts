@@ -7,6 +7,7 @@ import { Registry } from 'prom-client';
 import { openRecordReader } from '../../../ingest/formats/record-reader.js';
 import type { Format } from '../../../ingest/formats/record-reader.js';
 import type { SourceRecord } from '../../../ingest/formats/source-item.js';
+import { parseMapping } from '../../../ingest/mapping/mapping.js';
 import type { Mapping } from '../../../ingest/mapping/mapping-schema.js';
 import { createTailMetrics } from '../../../ingest/tail/metrics.js';
 import { parsePattern } from '../../../ingest/tail/names.js';
@@ -17,6 +18,17 @@ import { Tail } from '../../../ingest/tail/tail.js';
 import { until } from '../../support/until.js';
 
 const OWNER = { source: 'test', topic: 'clicks', format: 'by name' };
+
+/** A CSV whose rows get ids by their position. */
+export const CSV = parseMapping(
+  'event_id: {position: true}\nad_id: {column: ad}\ntimestamp: {column: at, format: epoch_ms}',
+  'test',
+);
+
+/** Lines of NDJSON, each another one. */
+export function lines(prefix: string, count: number, from = 0): string {
+  return Array.from({ length: count }, (_, i) => `{"n":"${prefix}${String(from + i)}"}\n`).join('');
+}
 
 export interface HarnessOptions {
   /** Below the folder of the logs; default `*`. */
@@ -39,6 +51,8 @@ export class Harness {
   /** Bytes given to `send`, acknowledged or not. */
   offered = 0;
   saves = 0;
+  /** What was logged: JSON lines. */
+  readonly logged: string[] = [];
   tail: Tail | undefined;
   registry = new Registry();
   private running: Promise<void> | undefined;
@@ -48,16 +62,15 @@ export class Harness {
     prepareStateFolder(join(this.logs, 'x'));
   }
 
+  /** As written, also with a `/` at its end. */
   path(name: string): string {
-    return join(this.logs, name);
+    return `${this.logs}/${name}`;
   }
 
   start(): void {
     const { patterns = ['*'], format = 'ndjson', mapping, graceMs = 100 } = this.options;
-    const scanner = new Scanner(
-      patterns.map((pattern) => parsePattern(this.path(pattern), '/', () => false)),
-      () => false,
-    );
+    const parsed = patterns.map((pattern) => parsePattern(this.path(pattern), '/'));
+    const scanner = new Scanner({ patterns: parsed, isOwn: () => false, graceMs });
     this.registry = new Registry();
     const metrics = createTailMetrics(this.registry, {
       files: () => tail.files.lag(),
@@ -68,6 +81,7 @@ export class Harness {
     });
     const tail = new Tail({
       state: readState(this.stateFile, OWNER, Date.now()),
+      asked: parsed.flatMap(({ file }) => file ?? []),
       scan: (nowMs, open, usualPath) => scanner.scan(nowMs, open, usualPath),
       openReader: (_, state) =>
         openRecordReader({ format, mapping, source: 'test', state: state ?? undefined }),
@@ -86,12 +100,21 @@ export class Harness {
       graceMs,
       forgetMs: this.options.forgetMs ?? 60_000,
       metrics,
-      log: pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
+      log: pino(
+        { level: process.env['TEST_LOG'] ?? 'debug' },
+        { write: (line) => void this.logged.push(line) },
+      ),
       now: () => Date.now(),
     });
     this.tail = tail;
-    this.running = tail.run();
+    this.running = tail.begin().then(() => tail.run());
     this.running.catch(() => undefined);
+  }
+
+  /** Resolves when all that was read is saved, and no byte waits. */
+  async untilQuiet(): Promise<void> {
+    const waits = (): boolean => this.tail!.files.lag().some(({ bytes }) => bytes > 0);
+    await until('nothing waits', () => !waits(), { deadlineMs: 5_000 });
   }
 
   async stop(): Promise<void> {

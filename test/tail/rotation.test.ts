@@ -1,0 +1,302 @@
+import {
+  appendFileSync,
+  copyFileSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  rmSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { TailState } from '../../ingest/tail/state-file.js';
+import { until } from '../support/until.js';
+import { CSV, Harness, lines } from './support/harness.js';
+import type { HarnessOptions } from './support/harness.js';
+
+let harness: Harness | undefined;
+
+afterEach(async () => {
+  await harness?.close();
+  harness = undefined;
+});
+
+function begin(options: HarnessOptions = {}): Harness {
+  harness = new Harness(options);
+  return harness;
+}
+
+/** What a gz file in the place of a log is, as gzip(1) does it: written beside it, then renamed away. */
+function gzip(h: Harness, name: string): void {
+  writeFileSync(h.path(`${name}.gz`), gzipSync(readFileSync(h.path(name))));
+  const { atime, mtime } = statSync(h.path(name));
+  utimesSync(h.path(`${name}.gz`), atime, mtime);
+  unlinkSync(h.path(name));
+}
+
+/** A gz file with a byte that was changed. */
+function damagedAt(at: number): Buffer {
+  const bytes = gzipSync(lines('a', 1_000));
+  bytes[at]! ^= 0xff;
+  return bytes;
+}
+
+describe('rotation', () => {
+  it('by a chain of renames: nothing is lost or read twice', async () => {
+    const h = begin();
+    h.start();
+    for (let round = 0; round < 6; round++) {
+      appendFileSync(h.path('a.log'), lines(`r${String(round)}-`, 20));
+      if (round % 2 === 0) await h.untilSent(20 * round + 1);
+      for (let i = round; i > 0; i--) {
+        renameSync(h.path(`a.log.${String(i)}`), h.path(`a.log.${String(i + 1)}`));
+      }
+      renameSync(h.path('a.log'), h.path('a.log.1'));
+      // Who has it open still writes to it.
+      appendFileSync(h.path('a.log.1'), lines(`late${String(round)}-`, 3));
+    }
+    await h.untilSent(138);
+    await h.untilQuiet();
+    expect(h.texts()).toHaveLength(138);
+  });
+
+  it('by a date in the name: the last line without an end is taken after the grace period', async () => {
+    const h = begin({ graceMs: 50 });
+    writeFileSync(h.path('access-2026-11-20.log'), `${lines('a', 2)}{"n":"end"}`);
+    h.start();
+    await h.untilSent(2);
+    expect(h.texts()).not.toContain('{"n":"end"}');
+    writeFileSync(h.path('access-2026-11-21.log'), lines('b', 1));
+    expect(await h.untilSent(4)).toContain('{"n":"end"}');
+    expect(h.texts()).toHaveLength(4);
+  });
+
+  it('while the tail is down, twice: both files are read on or from their beginning', async () => {
+    const h = begin({ patterns: ['a.log'] });
+    writeFileSync(h.path('a.log'), lines('a', 5));
+    h.start();
+    await h.untilSent(5);
+    await h.stop();
+    appendFileSync(h.path('a.log'), lines('b', 5));
+    renameSync(h.path('a.log'), h.path('a.log.2'));
+    writeFileSync(h.path('a.log.1'), lines('c', 5));
+    writeFileSync(h.path('a.log'), lines('d', 5));
+    h.start();
+    await h.untilSent(20);
+    await h.untilQuiet();
+    expect(h.texts()).toHaveLength(20);
+  });
+
+  it('of before the first start is left alone for a file that is asked for by its name', async () => {
+    const h = begin({ patterns: ['a.log'] });
+    writeFileSync(h.path('a.log.1'), lines('old', 5));
+    utimesSync(h.path('a.log.1'), 1_700_000_000, 1_700_000_000);
+    writeFileSync(h.path('a.log'), lines('a', 5));
+    h.start();
+    expect(await h.untilSent(5)).toEqual(lines('a', 5).trimEnd().split('\n'));
+    renameSync(h.path('a.log'), h.path('a.log.2'));
+    writeFileSync(h.path('a.log'), lines('b', 1));
+    await h.untilSent(6);
+    expect(h.texts()).toHaveLength(6);
+  });
+
+  it('says once which files it leaves alone, whatever they are called later', async () => {
+    const h = begin({ patterns: ['a.log'] });
+    writeFileSync(h.path('a.log.1'), lines('old', 5));
+    utimesSync(h.path('a.log.1'), 1_700_000_000, 1_700_000_000);
+    h.start();
+    await until('it has looked', () => h.saves > 0);
+    renameSync(h.path('a.log.1'), h.path('a.log.2'));
+    writeFileSync(h.path('a.log'), lines('a', 1));
+    await h.untilSent(1);
+    writeFileSync(h.path('a.log.2.gz'), gzipSync(readFileSync(h.path('a.log.2'))));
+    utimesSync(h.path('a.log.2.gz'), 1_700_000_000, 1_700_000_000);
+    unlinkSync(h.path('a.log.2'));
+    await h.stop();
+    h.start();
+    appendFileSync(h.path('a.log'), lines('b', 1));
+    await h.untilSent(2);
+    expect(h.texts()).toHaveLength(2);
+    expect(h.logged.filter((line) => line.includes('rotated away before'))).toHaveLength(1);
+  });
+
+  it.each([
+    ['renamed', (h: Harness) => void renameSync(h.path('a.log'), h.path('a.log.1'))],
+    ['compressed', (h: Harness) => void gzip(h, 'a.log')],
+  ])('of a file that was not read at all: it is read when it is %s', async (_, rotate) => {
+    const h = begin({ patterns: ['a.log'] });
+    writeFileSync(h.path('a.log'), lines('a', 5));
+    utimesSync(h.path('a.log'), 1_700_000_000, 1_700_000_000);
+    h.gate = new Promise(() => undefined);
+    h.start();
+    await until('a round is on its way', () => h.offered > 0);
+    // What a tail finds that is killed now.
+    const state = readFileSync(h.stateFile);
+    await h.stop();
+    writeFileSync(h.stateFile, state);
+    rotate(h);
+    writeFileSync(h.path('a.log'), lines('b', 1));
+    h.gate = undefined;
+    h.start();
+    await h.untilSent(6);
+    expect(h.texts()).toHaveLength(6);
+  });
+
+  it('during an outage is written down before the outage ends', async () => {
+    const h = begin({ patterns: ['a.log'] });
+    writeFileSync(h.path('a.log'), lines('a', 1));
+    h.gate = new Promise(() => undefined);
+    h.start();
+    await until('a round is on its way', () => h.offered > 0);
+    renameSync(h.path('a.log'), h.path('a.log.1'));
+    writeFileSync(h.path('a.log'), lines('b', 1));
+    const paths = (): string[] =>
+      (JSON.parse(readFileSync(h.stateFile, 'utf8')) as TailState).files.map(({ path }) => path);
+    await until('both are in the state', () => {
+      return paths().sort().join() === [h.path('a.log'), h.path('a.log.1')].join();
+    });
+    h.gate = undefined;
+  });
+
+  it('reads a file to its end that was deleted while it was open', async () => {
+    const h = begin();
+    writeFileSync(h.path('a.log'), lines('a', 1));
+    h.start();
+    await h.untilSent(1);
+    let open = (): void => undefined;
+    h.gate = new Promise((resolve) => (open = resolve));
+    appendFileSync(h.path('a.log'), lines('b', 1));
+    await until('a round is on its way', () => h.offered >= 20);
+    appendFileSync(h.path('a.log'), `${lines('c', 50)}{"n":"end"}`);
+    rmSync(h.path('a.log'));
+    h.gate = undefined;
+    open();
+    expect(await h.untilSent(53)).toContain('{"n":"end"}');
+    await until('the file is closed', () => h.tail!.files.counts().openFiles === 0);
+  });
+});
+
+describe('gz of a rotated file', () => {
+  it('is read on from the saved position, once', async () => {
+    const h = begin();
+    writeFileSync(h.path('a.log'), lines('a', 500));
+    h.start();
+    await h.untilSent(500);
+    await h.stop();
+    appendFileSync(h.path('a.log'), `${lines('b', 500)}{"n":"end"}`);
+    renameSync(h.path('a.log'), h.path('a.log.1'));
+    gzip(h, 'a.log.1');
+    h.start();
+    await h.untilSent(1001);
+    await h.untilQuiet();
+    renameSync(h.path('a.log.1.gz'), h.path('a.log.2.gz'));
+    await h.stop();
+    h.start();
+    await until('it was looked at again', () => h.tail!.files.lag().length === 1);
+    await h.untilQuiet();
+    expect(h.texts()).toHaveLength(1001);
+  });
+
+  it('that nobody has seen before is read whole', async () => {
+    const h = begin();
+    writeFileSync(h.path('x.gz'), gzipSync(lines('a', 40_000)));
+    h.start();
+    await h.untilSent(40_000);
+    await h.untilQuiet();
+    expect(h.texts()).toHaveLength(40_000);
+    expect(h.texts().join('\n')).toBe(lines('a', 40_000).trimEnd());
+  });
+
+  it('is waited for while it is being written', async () => {
+    const h = begin({ graceMs: 50 });
+    const whole = gzipSync(lines('a', 30_000));
+    writeFileSync(h.path('x.gz'), whole.subarray(0, whole.length / 2));
+    h.start();
+    await until('some of it was read', () => h.sent.length > 0);
+    appendFileSync(h.path('x.gz'), whole.subarray(whole.length / 2));
+    await h.untilSent(30_000);
+    await h.untilQuiet();
+  });
+
+  it.each([
+    ['in its first bytes', () => damagedAt(12), 'damaged'],
+    ['in its header', () => gzipSync(lines('a', 1)).subarray(0, 8), 'damaged'],
+    ['since it is no gz file', () => Buffer.from(lines('a', 1)), 'is no gz file'],
+  ])('that is damaged %s is said to be, until it is mended', async (_, bytes, words) => {
+    const h = begin();
+    writeFileSync(h.path('x.gz'), bytes());
+    writeFileSync(h.path('empty.gz'), gzipSync(''));
+    h.start();
+    await until('it is said', () => h.tail!.files.problem()?.includes(words));
+    expect(await h.metric('truecount_tail_set_aside_files')).toBe(1);
+    const errors = h.logged.filter((line) => line.includes('"level":50'));
+    expect(errors).toEqual([expect.stringContaining('x.gz')]);
+    writeFileSync(h.path('x.gz'), gzipSync(lines('a', 7)));
+    await h.untilSent(7);
+    expect(await h.metric('truecount_tail_set_aside_files')).toBe(0);
+  });
+
+  it('that is damaged is set aside, and the other files are read', async () => {
+    const h = begin();
+    const whole = gzipSync(lines('a', 30_000));
+    whole[whole.length - 5]! ^= 1;
+    writeFileSync(h.path('x.gz'), whole);
+    writeFileSync(h.path('y.log'), lines('y', 3));
+    h.start();
+    await until('the other was read', () => h.texts().includes('{"n":"y2"}'));
+    await until('it is said', () => h.tail!.files.problem()?.includes('x.gz'));
+  });
+});
+
+describe('copytruncate', () => {
+  it('loses nothing that was written before the copy was made', async () => {
+    const h = begin();
+    let written = 0;
+    h.start();
+    for (let round = 0; round < 5; round++) {
+      appendFileSync(h.path('a.log'), lines(`r${String(round)}-`, 100));
+      written += 100;
+      if (round % 2 === 1) await h.untilSent(written);
+      for (let i = round; i > 0; i--) {
+        renameSync(h.path(`a.log.${String(i)}`), h.path(`a.log.${String(i + 1)}`));
+      }
+      copyFileSync(h.path('a.log'), h.path('a.log.1'));
+      truncateSync(h.path('a.log'));
+    }
+    await h.untilSent(written);
+  });
+
+  it('while the tail is down is seen by the first bytes, however large the file is by then', async () => {
+    const h = begin();
+    writeFileSync(h.path('a.log'), lines('a', 100));
+    h.start();
+    await h.untilSent(100);
+    await h.stop();
+    truncateSync(h.path('a.log'));
+    appendFileSync(h.path('a.log'), lines('b', 500));
+    h.start();
+    await h.untilSent(600);
+    expect(h.texts()).toHaveLength(600);
+  });
+
+  it('is seen although both contents begin with the same long header', async () => {
+    const columns = Array.from({ length: 300 }, (_, i) => `column${String(i)}`).join();
+    const blanks = ','.repeat(299);
+    const rows = (ad: string, count: number): string =>
+      Array.from({ length: count }, (_, i) => `${ad}${String(i)},1700000000000,${blanks}\n`).join(
+        '',
+      );
+    const h = begin({ format: 'csv', mapping: CSV });
+    writeFileSync(h.path('a.csv'), `ad,at,${columns}\n${rows('a', 50)}`);
+    h.start();
+    await h.untilSent(50);
+    await h.stop();
+    writeFileSync(h.path('a.csv'), `ad,at,${columns}\n${rows('b', 90)}`);
+    h.start();
+    await h.untilSent(140);
+    expect(h.texts()).toHaveLength(140);
+  });
+});
