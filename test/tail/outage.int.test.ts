@@ -1,4 +1,5 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -62,3 +63,51 @@ it('reads no further while Kafka is away, says so once, and loses nothing', asyn
   const onLog = (await readTopic([broker.address], topic)).map(({ value }) => value!.toString());
   expect(new Set(onLog).size).toBe(50_100);
 }, 240_000);
+
+it('loses nothing of files that rotate before Kafka was there for the first time', async () => {
+  const topic = await createTopic([broker.address], 1);
+  await end(processRef(broker.pid)!, { first: 'SIGKILL', deadlineMs: 20_000 });
+  const logs = join(home, 'first');
+  mkdirSync(logs);
+  const log = join(logs, 'f.ndjson');
+  const options = { home: join(home, 'first-home'), brokers: [broker.address], topic, args: [log] };
+  mkdirSync(options.home);
+  writeFileSync(log, lines('a', 100));
+  let tail = await TailProcess.start(options);
+  try {
+    expect((await fetch(`${tail.url}/health`)).status).toBe(503);
+    await until('it is said', () => tail.lines.some((line) => line.includes('Kafka is away')));
+    await tail.end('SIGKILL');
+    renameSync(log, `${log}.1`);
+    writeFileSync(log, lines('b', 100));
+    tail = await TailProcess.start(options);
+    await until('it was seen', async () => (await tail.metric('truecount_tail_lag_bytes')) > 1_000);
+    expect(await tail.end('SIGTERM')).toBe(0);
+    execFileSync('gzip', [`${log}.1`]);
+    renameSync(log, `${log}.2`);
+    tail = await TailProcess.start(options);
+    expect((await fetch(`${tail.url}/health`)).status).toBe(503);
+    broker = await startKafka({ dir: join(home, 'kafka'), heapMegabytes: 256 });
+    await tail.untilDrained(90_000);
+    expect(await tail.metric('truecount_tail_outage')).toBe(0);
+    expect(await tail.end('SIGTERM')).toBe(0);
+  } finally {
+    tail.child.kill('SIGKILL');
+  }
+  const onLog = (await readTopic([broker.address], topic)).map(({ value }) => value!.toString());
+  expect(new Set(onLog).size).toBe(200);
+}, 240_000);
+
+it('a first start with a topic that is not there ends, and does not bind the state', async () => {
+  const options = {
+    home: join(home, 'no-topic'),
+    brokers: [broker.address],
+    topic: 'no-such-topic',
+    args: [join(home, 'none.ndjson')],
+  };
+  mkdirSync(options.home);
+  await expect(TailProcess.start(options)).rejects.toThrow('no-such-topic');
+  const topic = await createTopic([broker.address], 1);
+  const tail = await TailProcess.start({ ...options, topic });
+  expect(await tail.end('SIGTERM')).toBe(0);
+}, 120_000);
