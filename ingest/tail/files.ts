@@ -10,6 +10,8 @@ import type { Decision } from './plan.js';
 import type { Scan } from './scan.js';
 import type { TailState } from './state-file.js';
 
+/** A file that is there is noted so often as seen. */
+const SEEN_EVERY_MS = 60_000;
 /** Files held open at once; the others are opened when they have grown. */
 const OPEN_MAX = 256;
 
@@ -174,6 +176,7 @@ export class FollowedFiles {
     const followed = this.followed.get(known.id)!;
     if (followed.seen !== undefined) {
       this.options.log.info({ file: known.path, offset: known.offset }, 'the file is gone');
+      followed.known = { ...followed.known, lastSeenMs: this.options.now() };
       this.changed = true;
     }
     followed.seen = undefined;
@@ -220,7 +223,9 @@ export class FollowedFiles {
       this.options.log.info({ file: file.path, was: known.path }, 'the file has another name');
       this.changed = true;
     }
-    followed.known = { ...known, path: file.path, lastSeenMs: nowMs };
+    if (known.path !== file.path || nowMs - known.lastSeenMs >= SEEN_EVERY_MS) {
+      followed.known = { ...known, path: file.path, lastSeenMs: nowMs };
+    }
     followed.seen = file;
     followed.unread.observe(file.gz ? 0 : file.size, known.offset, nowMs);
     // A gz file that has grown is decompressed anew.

@@ -12,7 +12,7 @@ export interface Followed {
   content: Content | undefined;
   reader: RecordReader | undefined;
   /** State of the file in which there was nothing to take. */
-  exhausted: string | undefined;
+  exhausted: (Pick<SeenFile, 'size' | 'mtimeMs'> & { readonly closed: boolean }) | undefined;
   /** Why it is not read. */
   problem: string | undefined;
   /** Of its bytes some are on their way to Kafka. */

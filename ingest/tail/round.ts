@@ -4,6 +4,7 @@ import { closeContent, contentOf } from './followed.js';
 import type { Followed } from './followed.js';
 import type { FollowedFiles } from './files.js';
 import { isClosed, latestByFamily } from './dated.js';
+import type { Latest } from './dated.js';
 import { readChunk, takePortion } from './portion.js';
 import type { Portion } from './portion.js';
 import type { Reject } from './rejects.js';
@@ -39,13 +40,17 @@ export async function readRound(
   openReader: OpenReader,
 ): Promise<Round | undefined> {
   const readable = files.readable();
-  const latest = latestByFamily(readable.map(({ seen }) => seen!));
-  const closed = ({ seen, known }: Followed): boolean => isClosed(seen!, known, latest, times);
+  let latest: Latest | undefined;
+  const closed = ({ seen, known }: Followed): boolean => {
+    latest ??= latestByFamily(readable.map((one) => one.seen!));
+    return isClosed(seen!, known, latest, times);
+  };
   const first = readable.length === 0 ? 0 : turn % readable.length;
   const parts: Part[] = [];
   let bytes = 0;
   for (const followed of [...readable.slice(first), ...readable.slice(0, first)]) {
     if (bytes >= ROUND_BYTES) break;
+    if (isDrained(followed)) continue;
     const part = await files.guarded(followed, () =>
       readPortion(files, followed, closed, openReader),
     );
@@ -61,6 +66,14 @@ export async function readRound(
   return { parts, records: parts.flatMap(({ portion }) => portion.records), rejects };
 }
 
+/** Whether there is nothing to take in any case: of thousands of files most are so. */
+function isDrained({ known, seen, exhausted }: Followed): boolean {
+  const { size, mtimeMs, gz } = seen!;
+  if (known.archiveBytes === size) return true;
+  if (exhausted?.size !== size || exhausted.mtimeMs !== mtimeMs) return false;
+  return exhausted.closed || (!gz && known.offset === size && !known.skipping);
+}
+
 async function readPortion(
   files: FollowedFiles,
   followed: Followed,
@@ -70,8 +83,11 @@ async function readPortion(
   const { known } = followed;
   const file = followed.seen!;
   const closed = isClosed(followed);
-  const condition = `${String(file.size)} ${String(file.mtimeMs)} ${String(closed)}`;
-  if (followed.exhausted === condition || known.archiveBytes === file.size) return undefined;
+  const { size, mtimeMs } = file;
+  const { exhausted } = followed;
+  if (exhausted?.size === size && exhausted.mtimeMs === mtimeMs && exhausted.closed === closed) {
+    return undefined;
+  }
   const content = await contentOf(followed, file);
   if (content === undefined) return undefined;
   const chunk = await readChunk(content, known);
@@ -84,7 +100,7 @@ async function readPortion(
   followed.reader ??= openReader(file.path, known.reader);
   const portion = takePortion(chunk.window, known, followed.reader, last);
   if (chunk.atEnd) {
-    followed.exhausted = condition;
+    followed.exhausted = { size, mtimeMs, closed };
     if (closed && content.ended === 'cut_short') files.say(file.path, 'ends within a gz member');
     if (file.gz) await closeContent(followed);
   }

@@ -83,6 +83,20 @@ describe('planFiles', () => {
     expect(only({ seen: [{ ...old, path: '/l/a.log.1' }], leftAlone }).kind).toBe('begin');
   });
 
+  it('takes time that grows with the number of files, not with its square', () => {
+    const count = 20_000;
+    const contents = Array.from({ length: count }, (_, i) => `${String(i)}\n`);
+    const all = contents.map((content, i) => known(i, content));
+    const files = contents.map((content, i) => seen(`1:${String(i)}`, content));
+    const gone = contents.map((content, i) => known(count + i, `gone ${content}`));
+    const since = process.cpuUsage();
+    const { decisions, vanished } = plan({ known: [...all, ...gone], seen: files });
+    const { user } = process.cpuUsage(since);
+    expect(decisions.every(({ kind }) => kind === 'go_on')).toBe(true);
+    expect(vanished).toHaveLength(count);
+    expect(user / 1e6, 'seconds of CPU').toBeLessThan(2);
+  });
+
   it('remembers a vanished file for a while, unless another one stands for it', () => {
     const content = 'x'.repeat(2_000);
     const a = known(1, content, { lastSeenMs: 0 });

@@ -33,14 +33,23 @@ async function valuesOn(topic: string): Promise<string[]> {
 }
 
 describe('truecount tail', () => {
-  it('loses no line of a log that rotates 8 times, killed 3 times', async () => {
+  it.each([
+    ['rename and date', false],
+    ['copytruncate', true],
+  ])('loses no line of a log that rotates 8 times by %s, killed 3 times', async (_, byCopy) => {
     const topic = await freshTopic(2);
     const lines = Array.from(generateClicks({ clicks: 6_000, seed: 6 }), ({ line }) =>
       Buffer.from(line).toString(),
     );
     const content = Buffer.from(lines.map((line) => `${line}\n`).join(''));
     const folder = join(home, 'logs');
-    const writer = new RotatingWriter({ folder, content, rotations: 8, seed: 2 });
+    const writer = new RotatingWriter({
+      folder,
+      content,
+      rotations: 8,
+      seed: 2,
+      copyTruncate: byCopy,
+    });
     const args = [folder, '--format', 'ndjson', '--grace-ms', '200'];
     await torture(writer, { home, brokers: kafkaBrokers(), topic, args }, 3, 1);
     expect(writer.rotated).toBe(8);

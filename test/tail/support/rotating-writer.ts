@@ -1,11 +1,13 @@
 import {
   appendFileSync,
   closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
+  truncateSync,
   unlinkSync,
   writeFileSync,
   writeSync,
@@ -21,6 +23,8 @@ export interface WriterOptions {
   readonly header?: string;
   readonly rotations: number;
   readonly seed: number;
+  /** Rotates by copying the file and truncating it, between two lines. */
+  readonly copyTruncate?: boolean;
 }
 
 const LF = 0x0a;
@@ -71,28 +75,44 @@ export class RotatingWriter {
   }
 
   private rotate(): void {
-    const { folder, rotations } = this.options;
-    const byRename = this.rotated < rotations / 2;
-    if (byRename) {
-      const name = (i: number, gz = ''): string => join(folder, `app.csv.${String(i)}${gz}`);
-      for (let i = this.rotated; i > 0; i--) {
-        for (const gz of ['', '.gz']) {
-          if (existsSync(name(i, gz))) renameSync(name(i, gz), name(i + 1, gz));
-        }
-      }
-      renameSync(this.path, name(1));
+    const { rotations, copyTruncate = false } = this.options;
+    const byNumber = copyTruncate || this.rotated < rotations / 2;
+    if (byNumber) {
+      this.shift();
+      if (copyTruncate) this.endLine();
+      if (copyTruncate) copyFileSync(this.path, this.numbered(1));
+      else renameSync(this.path, this.numbered(1));
+      if (copyTruncate) truncateSync(this.path);
       this.endLine();
-      for (let i = this.rotated; i > 1; i--) if (existsSync(name(i))) this.gzip(name(i));
+      for (let i = this.rotated; i > 1; i--) {
+        if (existsSync(this.numbered(i))) this.gzip(this.numbered(i));
+      }
     } else {
       this.endLine();
       this.toCompress.push(this.path);
       const day = String(this.rotated).padStart(2, '0');
-      this.path = join(folder, `access-2026-11-${day}.csv`);
+      this.path = join(this.options.folder, `access-2026-11-${day}.csv`);
       if (this.toCompress.length > 2) this.gzip(this.toCompress.shift()!);
     }
+    this.rotated += 1;
+    if (copyTruncate) return;
     closeSync(this.file);
     this.file = this.open();
-    this.rotated += 1;
+  }
+
+  private numbered(i: number, gz = ''): string {
+    return join(this.options.folder, `app.csv.${String(i)}${gz}`);
+  }
+
+  /** Frees the first number. */
+  private shift(): void {
+    for (let i = this.rotated; i > 0; i--) {
+      for (const gz of ['', '.gz']) {
+        if (existsSync(this.numbered(i, gz))) {
+          renameSync(this.numbered(i, gz), this.numbered(i + 1, gz));
+        }
+      }
+    }
   }
 
   /** What the server does with the file that it has open. */
