@@ -173,6 +173,17 @@ describe('names and inodes', () => {
     await h.untilQuiet();
   });
 
+  it('sends nothing of a file that the mapping is not for, and reads the others', async () => {
+    const h = begin({ mapping: CSV });
+    writeFileSync(h.path('access.log'), '127.0.0.1 - - "GET /"\n');
+    writeFileSync(h.path('a.csv'), 'ad,at\nx,1700000000000\n');
+    h.start();
+    await h.untilSent(1);
+    await until('it is said', () => h.tail!.files.problem()?.includes('would be NDJSON'));
+    expect(h.texts()).toHaveLength(1);
+    expect(await h.metric('truecount_tail_set_aside_files')).toBe(1);
+  });
+
   it('says of a pipe that it cannot follow it', async () => {
     const h = begin({ patterns: ['pipe'] });
     execFileSync('mkfifo', [h.path('pipe')]);

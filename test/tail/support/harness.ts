@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { formatFor } from '../../../cli/format-options.js';
 import { openRecordReader } from '../../../ingest/formats/record-reader.js';
 import type { Format } from '../../../ingest/formats/record-reader.js';
 import type { SourceRecord } from '../../../ingest/formats/source-item.js';
@@ -33,6 +34,7 @@ export function lines(prefix: string, count: number, from = 0): string {
 export interface HarnessOptions {
   /** Below the folder of the logs; default `*`. */
   readonly patterns?: readonly string[];
+  /** Default: as the command line chooses it. */
   readonly format?: Format;
   readonly mapping?: Mapping;
   readonly graceMs?: number;
@@ -68,7 +70,7 @@ export class Harness {
   }
 
   start(): void {
-    const { patterns = ['*'], format = 'ndjson', mapping, graceMs = 100 } = this.options;
+    const { patterns = ['*'], mapping, graceMs = 100 } = this.options;
     const parsed = patterns.map((pattern) => parsePattern(this.path(pattern), '/'));
     const scanner = new Scanner({ patterns: parsed, isOwn: () => false, graceMs });
     this.registry = new Registry();
@@ -83,8 +85,10 @@ export class Harness {
       state: readState(this.stateFile, OWNER, Date.now()),
       asked: parsed.flatMap(({ file }) => file ?? []),
       scan: (nowMs, open, usualPath) => scanner.scan(nowMs, open, usualPath),
-      openReader: (_, state) =>
-        openRecordReader({ format, mapping, source: 'test', state: state ?? undefined }),
+      openReader: (path, from) => {
+        const format = formatFor(path, this.options.format, mapping);
+        return openRecordReader({ format, mapping, source: 'test', state: from ?? undefined });
+      },
       send: async (records, signal) => {
         this.offered += records.reduce((sum, { bytes }) => sum + bytes.length, 0);
         if (this.gate !== undefined) await Promise.race([this.gate, once(signal, 'abort')]);
