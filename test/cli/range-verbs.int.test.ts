@@ -54,7 +54,7 @@ beforeAll(async () => {
     );
     return rows[0]!.n === HOURS + 1;
   });
-}, 180_000);
+});
 
 afterAll(async () => {
   await rig?.close();

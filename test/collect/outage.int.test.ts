@@ -23,7 +23,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   broker = await startKafka({ dir, heapMegabytes: 256 });
   database = await freshDatabase();
-}, 180_000);
+});
 afterAll(async () => {
   await database.close();
   await broker.stop();
@@ -148,7 +148,7 @@ describe('a collector whose broker is killed under load', () => {
       await worker.stop();
       await collector.close();
     }
-  }, 240_000);
+  });
 });
 
 describe('a collector without a broker', () => {
@@ -194,7 +194,7 @@ describe('a collector without a broker', () => {
     } finally {
       child.kill('SIGKILL');
     }
-  }, 240_000);
+  });
 });
 
 describe('a collector whose broker is frozen', () => {
@@ -233,5 +233,5 @@ describe('a collector whose broker is frozen', () => {
       process.kill(broker.pid, 'SIGCONT');
       await collector.close();
     }
-  }, 120_000);
+  });
 });

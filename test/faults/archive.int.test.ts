@@ -7,7 +7,7 @@ const { killed, frozen, postgresCrashed, brokerCrashed } = ARCHIVE_FAULT_KINDS;
 
 test.each([killed, frozen, postgresCrashed, brokerCrashed])(
   'under load every click is in the lake once: $name, 3 times',
-  { timeout: 300_000 },
+  { timeout: 900_000 },
   async (kind) => {
     await runFaults(kind, 3);
   },

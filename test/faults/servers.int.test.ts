@@ -6,7 +6,7 @@ const { postgresCrashed, postgresAway, brokerCrashed } = FAULT_KINDS;
 
 test.each([postgresCrashed, brokerCrashed])(
   'under load nothing is lost or counted twice: $name, 3 times',
-  { timeout: 300_000 },
+  { timeout: 900_000 },
   async (kind) => {
     await runFaults(kind, 3);
   },
@@ -14,7 +14,7 @@ test.each([postgresCrashed, brokerCrashed])(
 
 test(
   'while Postgres is away for long the stream waits in bounded memory, and then counts all',
-  { timeout: 300_000 },
+  { timeout: 900_000 },
   async () => {
     await runFaults(postgresAway, 1);
   },

@@ -6,7 +6,7 @@ const { killed, frozen, frozenInTransaction, rebalanced } = FAULT_KINDS;
 
 test.each([killed, frozen, frozenInTransaction, rebalanced])(
   'under load nothing is lost or counted twice: $name, 3 times',
-  { timeout: 300_000 },
+  { timeout: 900_000 },
   async (kind) => {
     await runFaults(kind, 3);
   },

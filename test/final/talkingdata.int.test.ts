@@ -191,7 +191,7 @@ describe('the TalkingData sample, made final', () => {
       await replica.catchUp();
       expect(await compareCells(database.pool, replica.cells)).toEqual(exactly(served));
     },
-    300_000,
+    900_000,
   );
 });
 

@@ -20,7 +20,7 @@ let broker: Running;
 
 beforeAll(async () => {
   broker = await startKafka({ dir: join(home, 'kafka'), heapMegabytes: 256 });
-}, 180_000);
+});
 afterAll(async () => {
   await broker.stop();
   rmSync(home, { recursive: true, force: true });
@@ -67,7 +67,7 @@ it('goes on with a file when its broker was killed and is back, and loses nothin
     ids.add((JSON.parse(value!.toString()) as { event_id: number }).event_id);
   });
   expect(ids.size).toBe(CLICKS);
-}, 240_000);
+});
 
 it('says that Kafka cannot be reached when the patience is over', async () => {
   const topic = await createTopic([broker.address], 1);
@@ -81,4 +81,4 @@ it('says that Kafka cannot be reached when the patience is over', async () => {
   expect(told).toHaveLength(1);
   await producer.close();
   broker = await startKafka({ dir: join(home, 'kafka'), heapMegabytes: 256 });
-}, 120_000);
+});

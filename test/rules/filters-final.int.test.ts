@@ -39,7 +39,7 @@ beforeAll(async () => {
   });
   await session.end();
   await rig.startWorker();
-}, 120_000);
+});
 
 afterAll(async () => {
   await rig?.close();
@@ -83,4 +83,4 @@ it('an hour with filtered clicks becomes final, with the same cells and reasons 
       where state = 'final' group by 1 order by 1`,
   );
   expect(rows).toContainEqual({ filter_id: 'both:US×mobile', n: 60 });
-}, 120_000);
+});

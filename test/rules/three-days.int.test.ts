@@ -66,7 +66,7 @@ beforeAll(async () => {
   await ok(['rules', 'put', mistake, '--since', formatTime(FIRST_MS), '--reason', 'countries']);
   await rig.startWorker();
   await send(FIRST_MS, FIXED_MS);
-}, 120_000);
+});
 
 afterAll(async () => {
   await rig?.close();
@@ -179,7 +179,7 @@ it('the fix names the hours of the mistake, shows what it would change, and chan
   expect([...right].sort()).toEqual([...wanted].sort());
   expect(await staleHours()).toEqual([]);
   await expectOldAnswers(asOf, fixed, right);
-}, 240_000);
+});
 
 function isMistaken(cell: string): boolean {
   return isWithin(cell, FIXED_MS);

@@ -17,7 +17,7 @@ function configOf(address: string, namespace: string) {
 beforeAll(async () => {
   temporal = await freshTemporal();
   replays = new TemporalReplays(configOf(temporal.address, temporal.namespace));
-}, 120_000);
+});
 afterAll(async () => {
   await replays.close();
   await temporal.close();

@@ -83,6 +83,5 @@ describe('the TalkingData sample: 72 hours, shuffled', () => {
         await database.close();
       }
     },
-    240_000,
   );
 });

@@ -7,7 +7,7 @@ export async function until<T>(
   condition: () => Promise<T> | T,
   options: { deadlineMs?: number; everyMs?: number } = {},
 ): Promise<NonNullable<T>> {
-  const deadlineMs = options.deadlineMs ?? 30_000;
+  const deadlineMs = options.deadlineMs ?? 120_000;
   const end = performance.now() + deadlineMs;
   for (;;) {
     let last: unknown;

@@ -17,7 +17,7 @@ let broker: Running;
 
 beforeAll(async () => {
   broker = await startKafka({ dir: join(home, 'kafka'), heapMegabytes: 256 });
-}, 180_000);
+});
 afterAll(async () => {
   await broker.stop();
   rmSync(home, { recursive: true, force: true });
@@ -62,7 +62,7 @@ it('reads no further while Kafka is away, says so once, and loses nothing', asyn
   }
   const onLog = (await readTopic([broker.address], topic)).map(({ value }) => value!.toString());
   expect(new Set(onLog).size).toBe(50_100);
-}, 240_000);
+});
 
 it('loses nothing of files that rotate before Kafka was there for the first time', async () => {
   const topic = await createTopic([broker.address], 1);
@@ -96,7 +96,7 @@ it('loses nothing of files that rotate before Kafka was there for the first time
   }
   const onLog = (await readTopic([broker.address], topic)).map(({ value }) => value!.toString());
   expect(new Set(onLog).size).toBe(200);
-}, 240_000);
+});
 
 it('a first start with a topic that is not there ends, and does not bind the state', async () => {
   const options = {
@@ -110,4 +110,4 @@ it('a first start with a topic that is not there ends, and does not bind the sta
   const topic = await createTopic([broker.address], 1);
   const tail = await TailProcess.start({ ...options, topic });
   expect(await tail.end('SIGTERM')).toBe(0);
-}, 120_000);
+});

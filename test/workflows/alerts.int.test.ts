@@ -24,7 +24,7 @@ beforeAll(async () => {
   rig = await Rig.start();
   await produce(ALERTED_MS);
   worker = await rig.startWorker();
-}, 120_000);
+});
 
 afterAll(async () => {
   await rig?.close();
@@ -96,7 +96,7 @@ it('tells everywhere of an hour that was published with an alert', async () => {
   const alerted = '1 hour was published with an alert in the last 24 h';
   expect(await said('status')).toContain(alerted);
   expect(await said('doctor')).toMatch(new RegExp(`^warn .*${alerted}`, 'm'));
-}, 120_000);
+});
 
 it('tells everywhere of an hour that it leaves to a person, and again in every settlement', async () => {
   await worker.stop();
@@ -126,4 +126,4 @@ it('tells everywhere of an hour that it leaves to a person, and again in every s
   await until('it has counted them', async () => {
     return (await metric('truecount_hours_held{by="comparison"}')) === 1;
   });
-}, 120_000);
+});

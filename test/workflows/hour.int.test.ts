@@ -47,7 +47,7 @@ beforeAll(async () => {
   rig = await Rig.start();
   for (const hourMs of HOURS_MS) await rig.produce(clicksOf(hourMs, CLICKS));
   worker = await rig.startWorker();
-}, 120_000);
+});
 
 afterAll(async () => {
   await rig?.close();
@@ -86,7 +86,7 @@ it('cuts an hour where the log ended; an hour that is cut keeps its cut', async 
   for (const hour of HOURS.slice(1)) {
     expect(await rig.run(cutHourStart({ hour }), { hour })).toMatchObject({ cutNow: true });
   }
-}, 60_000);
+});
 
 it('lets an hour be published that equals what was counted live', async () => {
   undisturbed = await recompute(PLAIN);
@@ -212,27 +212,22 @@ itOnLinux(
     await recordHistory('recomputeHour', 'cancelled', handle);
     await expectUndisturbed(COUNTING);
   },
-  120_000,
 );
 
-itOnLinux(
-  'tidies up also what a task writes before it hears of the cancellation',
-  async () => {
-    const handle = await begin(recomputeHourStart({ hour: GOING_ON }), { hour: GOING_ON });
-    const task = await freezeTask(worker, [handle]);
-    await handle.cancel();
-    await until('the task is going to be told', async () => {
-      const { events } = await handle.fetchHistory();
-      return events?.some((event) => event.activityTaskCancelRequestedEventAttributes);
-    });
-    if (isAlive(task)) process.kill(task, 'SIGCONT');
-    await until('it has ended', () => !taskProcessesOf(worker.pid, 'busy').includes(task));
-    await expectCancelled(handle);
-    await expectNothingLoaded(GOING_ON);
-    await expectUndisturbed(GOING_ON);
-  },
-  120_000,
-);
+itOnLinux('tidies up also what a task writes before it hears of the cancellation', async () => {
+  const handle = await begin(recomputeHourStart({ hour: GOING_ON }), { hour: GOING_ON });
+  const task = await freezeTask(worker, [handle]);
+  await handle.cancel();
+  await until('the task is going to be told', async () => {
+    const { events } = await handle.fetchHistory();
+    return events?.some((event) => event.activityTaskCancelRequestedEventAttributes);
+  });
+  if (isAlive(task)) process.kill(task, 'SIGCONT');
+  await until('it has ended', () => !taskProcessesOf(worker.pid, 'busy').includes(task));
+  await expectCancelled(handle);
+  await expectNothingLoaded(GOING_ON);
+  await expectUndisturbed(GOING_ON);
+});
 
 /** Signs of life are passed on every 4 s: only the answer to one tells a worker of a cancellation. */
 const SILENT_MS = 6_000;
@@ -266,5 +261,4 @@ itOnLinux(
       await gates.end();
     }
   },
-  120_000,
 );

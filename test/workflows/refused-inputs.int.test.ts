@@ -32,7 +32,7 @@ beforeAll(async () => {
   await rig.startWorker();
   await rig.produce(clicksOf(FIRST_MS, 200));
   await untilCounted(rig.pool, kafkaBrokers(), rig.topic);
-}, 120_000);
+});
 
 afterAll(async () => {
   await api?.close();
@@ -71,7 +71,7 @@ it('an approval with words that the ledger cannot take is refused, and the plan 
   }
   await run.executeUpdate('approve', { args: [{ hash, actor: 'ada' }] });
   expect(await run.result()).toMatchObject({ published: 1 } satisfies Partial<ReplayRangeResult>);
-}, 60_000);
+});
 
 it('a publication typed wrong ends at once, and what was published is explained as before', async () => {
   const { rows } = await rig.pool.query<{ generation: string; reconciliation: string }>(
@@ -106,4 +106,4 @@ it('a publication typed wrong ends at once, and what was published is explained 
       ],
     },
   });
-}, 60_000);
+});

@@ -47,7 +47,7 @@ beforeAll(async () => {
   ]);
   for (let i = 0; i < HOURS; i++) await rig.produce(clicksOf(FIRST_MS + i * HOUR_MS, CLICKS));
   await rig.startWorker();
-}, 120_000);
+});
 
 afterAll(async () => {
   await rig?.close();
@@ -94,7 +94,7 @@ it('does the whole of a range: cut, recompute, compare, one publication', async 
     'plain',
     rig.client.workflow.getHandle(`recompute/${RANGE.from}/own`),
   );
-}, 60_000);
+});
 
 it('changes nothing when nothing has changed', async () => {
   const result = await resultOf(await start(RANGE));
@@ -135,7 +135,7 @@ it('waits for approval of the plan it shows, refuses another, then publishes all
   );
   expect(JSON.parse(rows[0]!.body)).toMatchObject({ actor: 'grace', reason: 'a test' });
   await recordHistory('replayRange', 'approved', handle);
-}, 60_000);
+});
 
 it('publishes nothing when it is rejected', async () => {
   const before = await publications();
@@ -148,7 +148,7 @@ it('publishes nothing when it is rejected', async () => {
   });
   expect(await publications()).toBe(before);
   await recordHistory('replayRange', 'rejected', handle);
-}, 60_000);
+});
 
 it('publishes nothing when nobody approves in time', async () => {
   const before = await publications();
@@ -162,7 +162,7 @@ it('publishes nothing when nobody approves in time', async () => {
     cause: { type: 'conflict', message: expect.stringContaining('in time') as string },
   });
   expect(await publications()).toBe(before);
-}, 60_000);
+});
 
 it('stands still while it is paused, and ends when it is cancelled', async () => {
   const before = await publications();
@@ -179,7 +179,7 @@ it('stands still while it is paused, and ends when it is cancelled', async () =>
   await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
   expect(await publications()).toBe(before);
   await recordHistory('replayRange', 'cancelled', handle);
-}, 60_000);
+});
 
 it('goes on after a pause, also after a restart of Temporal in the middle', async () => {
   const before = await publications();
@@ -199,7 +199,7 @@ it('goes on after a pause, also after a restart of Temporal in the middle', asyn
   expect(await resultOf(handle)).toMatchObject({ published: HOURS });
   expect(await publications()).toBe(before + 1);
   await recordHistory('replayRange', 'paused-and-restarted', handle);
-}, 120_000);
+});
 
 it('keeps to a fix that was published while a settlement was at the hour', async () => {
   const hourMs = FIRST_MS + 20 * HOUR_MS;
@@ -230,7 +230,7 @@ it('keeps to a fix that was published while a settlement was at the hour', async
     [new Date(hourMs)],
   );
   expect(rows.map((row) => row.rules)).toEqual([await ownRules(), rules, rules]);
-}, 120_000);
+});
 
 it('and a settlement, begun together, leave no hour on hold and lose no late click', async () => {
   const hours = Array.from({ length: 4 }, (_, i) => FIRST_MS + (40 + i) * HOUR_MS);
@@ -260,7 +260,7 @@ it('and a settlement, begun together, leave no hour on hold and lose no late cli
     [hours.map((ms) => new Date(ms))],
   );
   expect(rows.map(({ clicks }) => clicks)).toEqual([110, 110, 110, 110]);
-}, 120_000);
+});
 
 it('refuses a range that is not over', async () => {
   const from = formatTime(Math.floor(Date.now() / HOUR_MS) * HOUR_MS);

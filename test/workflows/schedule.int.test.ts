@@ -20,7 +20,7 @@ beforeAll(async () => {
   rig = await Rig.start({ settings: { TRUECOUNT_SETTLE_INTERVAL_MS: String(INTERVAL_MS) } });
   await rig.produce(clicksOf(HOUR, 200));
   worker = await rig.startWorker();
-}, 120_000);
+});
 
 afterAll(async () => {
   await rig?.close();
@@ -42,7 +42,7 @@ it('settles hours by itself, once a worker runs', async () => {
   await until('it can be searched for', async () => {
     return (await rig.client.workflow.count(query)).count === 1;
   });
-}, 90_000);
+});
 
 it('tells of it in metrics, health and status', async () => {
   // A worker that is slow to start has made an outage.
@@ -58,7 +58,7 @@ it('tells of it in metrics, health and status', async () => {
     ok: true,
     detail: expect.stringMatching(/^every 2 s, last success 20/) as string,
   });
-}, 120_000);
+});
 
 /** What `status` says of the schedule; who asks has not watched it. */
 async function health(): Promise<Health> {
@@ -114,7 +114,7 @@ it('raises the alarm after an outage of the worker, until ten settlements have p
   worker = await rig.startWorker();
   await expectTold();
   await untilQuiet();
-}, 180_000);
+});
 
 skipUnless(process.env['TRUECOUNT_TEMPORAL_ADDRESS'] === undefined, 'the server is not ours')(
   'raises the alarm after an outage of Temporal and the worker together',
@@ -132,7 +132,6 @@ skipUnless(process.env['TRUECOUNT_TEMPORAL_ADDRESS'] === undefined, 'the server 
     await expectTold();
     expect((await readSettleFacts(rig.client, INTERVAL_MS)).missed).toBeGreaterThan(missed);
   },
-  120_000,
 );
 
 it('changes the schedule to what is configured, again and again, and leaves it paused', async () => {

@@ -34,7 +34,7 @@ beforeAll(async () => {
   rig = await Rig.start();
   await rig.startWorker();
   api = await createApi({ pool: rig.pool, migrations: MIGRATIONS });
-}, 120_000);
+});
 
 afterAll(async () => {
   await api?.close();
@@ -84,7 +84,7 @@ it('makes hours final whose time has come: the same cells as were counted live',
   expect(result).toMatchObject({ cut: HOURS, published: HOURS, held: 0, failed: [] });
   expect(cellDifferences(await servedCells(), before)).toEqual([]);
   expect(before.size).toBeGreaterThan(1_000);
-}, 120_000);
+});
 
 it('finds nothing due afterwards', async () => {
   expect(await settle('nothing-due')).toMatchObject({
@@ -175,7 +175,7 @@ it('publishes late clicks of a final hour as its second revision, and tells thei
     ...added.map(([cell, n]) => [cell, n + (before.get(cell) ?? 0)] as const),
   ]);
   expect(cellDifferences(await servedCells(), now)).toEqual([]);
-}, 60_000);
+});
 
 it('confirms a final hour to which only retries came: no revision, and none waits', async () => {
   const hourMs = FIRST_MS + HOUR_MS;
@@ -194,7 +194,7 @@ it('confirms a final hour to which only retries came: no revision, and none wait
   });
   expect(await feed(publication)).toMatchObject({ changes: [], revisions: [] });
   expect(cellDifferences(await servedCells(), before)).toEqual([]);
-}, 60_000);
+});
 
 it('tells why an hour is not final, and forgets it when it is', async () => {
   const hourMs = FIRST_MS + HOURS * HOUR_MS;
@@ -228,4 +228,4 @@ it('tells why an hour is not final, and forgets it when it is', async () => {
   const restored = await told(hourMs);
   expect(restored.document).toMatchObject({ revision: 1, state: 'final', failure: null });
   expect(restored.line).not.toContain('failed');
-}, 120_000);
+});
