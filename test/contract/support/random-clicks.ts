@@ -5,10 +5,17 @@ import { ADS, FIELDS, FIELD_TEXTS } from './vocabulary.js';
 /** A click as JSON text; its time is near the beginning of the hour that it is asked for. */
 export type RandomClick = (hourMs: number) => string;
 
+// Any code points. `fc.string({unit: 'binary'})` lists all of them first, which takes seconds.
+const codePoints = fc
+  .array(fc.oneof(fc.nat({ max: 0x7f }), fc.nat({ max: 0xffff }), fc.nat({ max: 0x10ffff })), {
+    maxLength: 4,
+  })
+  .map((points) => String.fromCodePoint(...points));
+
 /** Texts that something on the way might take for something else. */
 const hostileText = fc.oneof(
   { weight: 2, arbitrary: fc.string({ maxLength: 6 }) },
-  { weight: 2, arbitrary: fc.string({ unit: 'binary', maxLength: 4 }) },
+  { weight: 2, arbitrary: codePoints },
   {
     weight: 3,
     arbitrary: fc.constantFrom(
