@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Answer, Question } from '../contract/support/engine.js';
-import { batchEngine, MANY_TASKS, ONE_TASK, recompute } from '../contract/support/batch-engine.js';
-import type { Spread } from '../contract/support/batch-engine.js';
+import { batchEngine, recompute } from '../contract/support/batch-engine.js';
 import { click } from '../contract/support/case.js';
 import { checksumOf, coreEngine } from '../contract/support/engine.js';
 import { HOUR, TOPIC, makeLog } from '../contract/support/log.js';
+import { MANY_TASKS, ONE_TASK, spreadBy } from '../contract/support/spread.js';
 import { Random } from '../core/support/random.js';
 import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
 import { openTestLake } from '../support/lake-files.js';
@@ -44,22 +44,6 @@ function madeQuestion(random: Random): Question {
     return { topic: TOPIC, partition, nextOffset: Math.floor(records * 0.95) };
   });
   return { log, hourMs: HOUR, ruleSet: DEFAULT_RULE_SET, cut };
-}
-
-/** Files of the given numbers of buckets, in random commits, listed in random order. */
-function spreadBy(buckets: number, tasksMax: number, commits: number, seed: number): Spread {
-  const random = new Random(seed);
-  return {
-    name: 'any',
-    buckets,
-    tasksMax,
-    split: (log) => {
-      const parts = Array.from({ length: commits }, (): (typeof log)[number][] => []);
-      for (const record of log) random.pick(parts).push(record);
-      return parts;
-    },
-    order: (files) => [...files].sort(() => random.next() - 0.5),
-  };
 }
 
 describe('a generation depends on the clicks below the cut and the rule set alone (I5)', () => {

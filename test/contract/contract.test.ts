@@ -4,9 +4,8 @@ import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
 import { openTestLake } from '../support/lake-files.js';
 import type { TestLake } from '../support/lake-files.js';
 import { auditEngine } from './support/audit-engine.js';
-import { batchEngine, MANY_TASKS } from './support/batch-engine.js';
-import { batchStatements } from './support/batch-statements.js';
-import type { BatchStatements } from './support/batch-statements.js';
+import { batchEngine } from './support/batch-engine.js';
+import { BatchStatements } from './support/batch-statements.js';
 import type { Case } from './support/case.js';
 import { CASES } from './support/cases.js';
 import { coreEngine } from './support/engine.js';
@@ -14,6 +13,7 @@ import type { Engine, Question } from './support/engine.js';
 import { expectLiterals, expectSame } from './support/expectations.js';
 import { HOUR, makeLog } from './support/log.js';
 import { cutAbove } from './support/questions.js';
+import { MANY_TASKS, ONE_TASK } from './support/spread.js';
 import { streamEngine, takenOverEngine } from './support/stream-engine.js';
 
 /** One meaning: every engine gives the same cells and the same books to the same question. */
@@ -24,8 +24,8 @@ const STREAMS: readonly Engine[] = [streamEngine, takenOverEngine];
 
 beforeAll(async () => {
   lake = await openTestLake();
-  statements = await batchStatements(lake.folder);
-  const batches = [statements.engine, batchEngine(lake, MANY_TASKS)];
+  statements = await BatchStatements.open(lake.folder);
+  const batches = [statements.engine(ONE_TASK), batchEngine(lake, MANY_TASKS)];
   engines = [coreEngine, ...STREAMS, ...batches, auditEngine(lake)];
 });
 

@@ -3,12 +3,13 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 import { openTestLake } from '../support/lake-files.js';
 import type { TestLake } from '../support/lake-files.js';
 import { auditEngine } from './support/audit-engine.js';
-import { batchEngine, MANY_TASKS, ONE_TASK } from './support/batch-engine.js';
-import { expectSame } from './support/expectations.js';
+import { batchEngine } from './support/batch-engine.js';
 import { hostileQuestion } from './support/questions.js';
+import { rearranged } from './support/rearrange.js';
 import { FILE_RUNS, RUNS, RUNS_TIMEOUT_MS } from './support/runs.js';
-import { Seen } from './support/seen.js';
-import { streamEngine } from './support/stream-engine.js';
+import { expectAgreement } from './support/seen.js';
+import { anySpread } from './support/spread.js';
+import { streamEngine, takenOverEngine } from './support/stream-engine.js';
 
 /** As the named cases of contract.test.ts, on questions that nobody thought of. */
 describe('on random logs and rule sets', () => {
@@ -21,40 +22,26 @@ describe('on random logs and rule sets', () => {
   afterAll(() => lake.close());
 
   test(
-    'the stream agrees with core',
+    'the stream agrees with core, also when workers take over from each other',
     async () => {
-      const seen = new Seen();
-      await fc.assert(
-        fc.asyncProperty(hostileQuestion({ acrossPartitions: false }), async (question) => {
-          const wanted = await seen.answer(question);
-          expectSame(await streamEngine.count(question), wanted, streamEngine.name);
-        }),
-        { numRuns: RUNS },
+      const engines = [streamEngine, takenOverEngine];
+      const questions = rearranged(hostileQuestion({ acrossPartitions: false }));
+      await expectAgreement(
+        questions.map((question) => ({ question, engines })),
+        RUNS,
       );
-      seen.expectMany(RUNS);
     },
     RUNS_TIMEOUT_MS,
   );
 
   test(
-    'batch agrees with core, with one task and with many, and so does the audit',
+    'batch agrees with core for any split into files and tasks, and so does the audit',
     async () => {
-      const readers = [
-        batchEngine(lake, ONE_TASK),
-        batchEngine(lake, MANY_TASKS),
-        auditEngine(lake),
-      ];
-      const seen = new Seen();
-      await fc.assert(
-        fc.asyncProperty(hostileQuestion({ acrossPartitions: true }), async (question) => {
-          const wanted = await seen.answer(question);
-          for (const engine of readers) {
-            expectSame(await engine.count(question), wanted, engine.name);
-          }
-        }),
-        { numRuns: FILE_RUNS },
-      );
-      seen.expectMany(FILE_RUNS);
+      const questions = rearranged(hostileQuestion({ acrossPartitions: true }));
+      const asked = fc.tuple(questions, anySpread).map(([question, spread]) => {
+        return { question, engines: [batchEngine(lake, spread), auditEngine(lake)] };
+      });
+      await expectAgreement(asked, FILE_RUNS);
     },
     RUNS_TIMEOUT_MS,
   );

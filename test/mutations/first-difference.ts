@@ -1,12 +1,13 @@
 /** The contract for one engine without a test runner: loaded anew for every mutant. */
 import { parseRuleSet } from '../../core/rules/parse.js';
 import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
-import { ONE_TASK, batchEngine } from '../contract/support/batch-engine.js';
+import { batchEngine } from '../contract/support/batch-engine.js';
 import { CASES } from '../contract/support/cases.js';
 import { coreEngine } from '../contract/support/engine.js';
 import type { Answer, Engine } from '../contract/support/engine.js';
 import { HOUR, makeLog } from '../contract/support/log.js';
 import { cutAbove } from '../contract/support/questions.js';
+import { ONE_TASK } from '../contract/support/spread.js';
 import { streamEngine, takenOverEngine } from '../contract/support/stream-engine.js';
 import { openTestLake } from '../support/lake-files.js';
 

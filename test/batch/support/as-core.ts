@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { parseRuleSet } from '../../../core/rules/parse.js';
-import { batchEngine, MANY_TASKS } from '../../contract/support/batch-engine.js';
+import { batchEngine } from '../../contract/support/batch-engine.js';
+import { MANY_TASKS } from '../../contract/support/spread.js';
 import { checksumOf, coreEngine } from '../../contract/support/engine.js';
 import type { Answer, Question } from '../../contract/support/engine.js';
 import { HOUR, TOPIC, makeLog } from '../../contract/support/log.js';

@@ -6,37 +6,11 @@ import type { EngineContext } from '../../../batch/local-files.js';
 import { mergeCells } from '../../../batch/merge-cells.js';
 import { planTasks } from '../../../batch/plan-tasks.js';
 import type { RecomputeInputs } from '../../../batch/plan-tasks.js';
-import type { LogRecord } from '../../../core/count.js';
 import type { LakeFile } from '../../../core/lake-file.js';
 import type { TestLake } from '../../support/lake-files.js';
 import { cellName } from './engine.js';
 import type { Answer, Engine } from './engine.js';
-
-/** How the log is spread over files, and the files over tasks. */
-export interface Spread {
-  readonly name: string;
-  readonly buckets: number;
-  readonly tasksMax: number;
-  /** The commits of the archive: each writes files of its own. */
-  readonly split: (log: readonly LogRecord[]) => readonly (readonly LogRecord[])[];
-  /** The order in which the manifest gives the files. */
-  readonly order?: (files: readonly LakeFile[]) => readonly LakeFile[];
-}
-
-export const ONE_TASK: Spread = {
-  name: 'batch, one task, one file',
-  buckets: 1,
-  tasksMax: 1,
-  split: (log) => [log],
-};
-
-export const MANY_TASKS: Spread = {
-  name: 'batch, four tasks, many files',
-  buckets: 4,
-  tasksMax: 4,
-  split: (log) => [0, 1, 2].map((n) => log.filter((_, i) => i % 3 === n)),
-  order: (files) => [...files].reverse(),
-};
+import type { Spread } from './spread.js';
 
 /** The batch engine on files of a lake, in this process. */
 export function batchEngine(test: TestLake, spread: Spread): Engine {

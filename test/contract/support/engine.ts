@@ -26,7 +26,7 @@ export interface Answer {
 /** Anything that counts: all of them have to give the same answer to every question. */
 export interface Engine {
   readonly name: string;
-  count(question: Question): Promise<Answer>;
+  readonly count: (question: Question) => Promise<Answer>;
 }
 
 export function cellName(filter: string, adId: string, minute: number): string {

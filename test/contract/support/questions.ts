@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { parseClick } from '../../../core/click/parse.js';
 import type { LogRecord } from '../../../core/count.js';
 import type { Cut } from '../../../core/cut.js';
 import { partitionKey } from '../../../core/position.js';
@@ -11,8 +10,8 @@ import type { LogEntry } from './log.js';
 import { randomClick } from './random-clicks.js';
 import { ruleSets } from './rule-sets.js';
 
-const PARTITIONS = 3;
-const RECORDS_MAX = 120;
+export const PARTITIONS = 3;
+export const RECORDS_MAX = 120;
 
 /** Hours at the borders of days, months and years, and one before the first leap day. */
 const HOURS = [
@@ -75,8 +74,12 @@ function partitionOf(json: string): number {
   return hashOf(json.slice(0, json.indexOf('"timestamp"')), 7) % PARTITIONS;
 }
 
-function hashOf(text: string, seed: number): number {
-  return [...text].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 65_521, seed);
+/** How many hashes there are. */
+export const HASHES = 65_521;
+
+/** A number of a text, not below 0. */
+export function hashOf(text: string, seed: number): number {
+  return [...text].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % HASHES, seed);
 }
 
 /** A cut that no record of the log is at or above. */
@@ -88,53 +91,4 @@ export function cutAbove(log: readonly LogRecord[]): Cut {
     ends.set(partitionKey({ topic, partition }), { topic, partition, nextOffset });
   }
   return [...ends.values()];
-}
-
-/**
- * The same records, their partitions appended in other turns and at other times. What decides in a
- * partition, its offsets, stays. `random` gives numbers from 0 to below 1.
- */
-export function otherArrival(question: Question, random: () => number): Question {
-  const waiting = new Map<string, LogRecord[]>();
-  for (const record of question.log) {
-    const key = partitionKey(record);
-    waiting.set(key, [...(waiting.get(key) ?? []), record]);
-  }
-  const log: LogRecord[] = [];
-  while (log.length < question.log.length) {
-    const heads = [...waiting.values()].filter((records) => records.length > 0);
-    const next = heads[Math.floor(random() * heads.length)]!.shift()!;
-    const appendMs = appendFrom(question.hourMs) + Math.floor(random() * RECORDS_MAX);
-    log.push({ ...next, appendMs });
-  }
-  return { ...question, log };
-}
-
-/** The same records in other partitions: all clicks of an ad in one, in the order of the log. */
-export function otherPartitions(question: Question, seed: number): Question {
-  const next = new Map<number, number>();
-  const log = question.log.map((record) => {
-    const click = parseClick(record.value, record.appendMs, []);
-    const key = click.kind === 'click' ? click.click.adId : String(record.offset);
-    const partition = hashOf(key, seed) % PARTITIONS;
-    const offset = next.get(partition) ?? 0;
-    next.set(partition, offset + 1);
-    return { ...record, partition, offset };
-  });
-  return { ...question, log, cut: cutAbove(log) };
-}
-
-/** The same records, and some of them again, each somewhere after itself in its partition. */
-export function withDuplicates(question: Question, random: () => number): Question {
-  const log = [...question.log];
-  for (const record of question.log) {
-    if (random() < 0.7) continue;
-    const from = log.indexOf(record) + 1;
-    log.splice(from + Math.floor(random() * (log.length - from + 1)), 0, { ...record });
-  }
-  const renumbered = makeLog(
-    log.map(({ topic, partition, value }) => ({ topic, partition, value })),
-    appendFrom(question.hourMs),
-  );
-  return { ...question, log: renumbered, cut: cutAbove(renumbered) };
 }
