@@ -1,4 +1,5 @@
 import { TruecountError } from '../core/errors.js';
+import { overloaded } from './overloaded.js';
 import type { ClickSink } from './broker-link.js';
 import type { AcceptedClick } from './judge.js';
 
@@ -91,9 +92,7 @@ export class AckQueue {
     const why = this.problem();
     if (why !== undefined) throw away(why, false);
     if (this.waiting.length + clicks.length > this.options.clicksMax) {
-      throw new TruecountError('overloaded', QUEUE_FULL, {
-        hint: 'send the same clicks with the same ids again a little later',
-      });
+      throw overloaded(QUEUE_FULL);
     }
     await new Promise<void>((resolve, reject) => {
       const ticket: Ticket = {

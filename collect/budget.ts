@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { TruecountError } from '../core/errors.js';
+import type { TruecountError } from '../core/errors.js';
+import { overloaded } from './overloaded.js';
 
 /**
  * So long a client may take to send a body, or to read an answer, before it gives way to others when
@@ -47,7 +48,7 @@ export class ByteBudget {
    */
   take(bytes: number, own?: Waiting): void {
     if (this.#held + bytes > this.bytesMax) this.#makeRoom(bytes, own);
-    if (this.#held + bytes > this.bytesMax) throw memoryFull('the memory for requests is full');
+    if (this.#held + bytes > this.bytesMax) throw overloaded('the memory for requests is full');
     this.#held += bytes;
   }
 
@@ -116,7 +117,7 @@ export class Allowance {
   arriving(onGivenWay: (error: TruecountError) => void): () => void {
     const giveWay = (): void => {
       this.release();
-      onGivenWay(memoryFull('the body came too slowly while the memory for requests was full'));
+      onGivenWay(overloaded('the body came too slowly while the memory for requests was full'));
     };
     this.#arriving = { sinceMs: performance.now(), giveWay };
     const over = this.budget.await(this.#arriving);
@@ -134,10 +135,4 @@ export class Allowance {
 
 function hasHadItsTime({ sinceMs }: Waiting): boolean {
   return performance.now() - sinceMs > GRACE_MS;
-}
-
-function memoryFull(message: string): TruecountError {
-  return new TruecountError('overloaded', message, {
-    hint: 'send the same clicks with the same ids again a little later',
-  });
 }

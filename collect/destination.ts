@@ -8,7 +8,8 @@ const DESTINATION_CHARACTERS_MAX = 4096;
 
 /**
  * Where a redirect may lead. `example.com` allows that host at the scheme's own port,
- * `example.com:8443` at that port (`:443` is the own one of https), `*.example.com` all hosts below it and not itself.
+ * `example.com:8443` at that port (`:443` is the own one of https), `*.example.com` all hosts below
+ * it and not itself.
  */
 export class AllowedDestinations {
   private readonly hosts = new Set<string>();

@@ -77,12 +77,6 @@ export class DuckSession {
     }
   }
 
-  /** The one number of the one row that a statement gives. */
-  async number(sql: string): Promise<number> {
-    const [row] = await this.rows(sql);
-    return toNumber(Object.values(row ?? {})[0]);
-  }
-
   /** The result chunk by chunk, in constant memory; read it to its end before the next statement. */
   async *chunks(sql: string): AsyncGenerator<DuckDBDataChunk> {
     try {

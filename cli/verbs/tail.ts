@@ -93,7 +93,9 @@ async function run(files: readonly string[], options: TailVerbOptions): Promise<
     forgetMs: options.forgetDays * DAY_MS,
   };
   const code = await runToEnd('tail', config, async (log) => {
-    for (const { folder } of patterns.map(({ place }) => place)) {
+    for (const {
+      place: { folder },
+    } of patterns) {
       if (!isFolder(folder)) log.warn({ folder }, 'there is no such folder yet');
     }
     return runTail(settings, config, log);

@@ -1,6 +1,6 @@
 import { Errors } from 'typebox/value';
 import { compileLogFormat } from './log-format.js';
-import { MappingSchema } from './mapping-schema.js';
+import { MappingSchema, ValueSchema } from './mapping-schema.js';
 import { timestampReader } from './timestamp.js';
 
 /** What each key looks like when it is right: the hint of every error. */
@@ -16,13 +16,14 @@ export const EXPECTED: Readonly<Record<string, string>> = {
 };
 
 /** The keys that there are under each key; under `fields`, in each of them. */
+const { event_id, ad_id, timestamp, csv, log } = MappingSchema.properties;
 const KEYS: Readonly<Record<string, readonly string[]>> = {
-  event_id: ['column', 'decode', 'position'],
-  ad_id: ['column', 'decode', 'value'],
-  timestamp: ['column', 'format'],
-  fields: ['column', 'decode', 'value'],
-  csv: ['delimiter', 'columns'],
-  log: ['format'],
+  event_id: keysOf(...event_id.anyOf),
+  ad_id: keysOf(...ad_id.anyOf),
+  timestamp: keysOf(timestamp),
+  fields: keysOf(...ValueSchema.anyOf),
+  csv: keysOf(csv),
+  log: keysOf(log),
 };
 const NEEDED = ['event_id', 'ad_id', 'timestamp'];
 
@@ -114,6 +115,10 @@ function formatFault(
   } catch (error) {
     return [{ key, text: `${key}.format: ${(error as RangeError).message}` }];
   }
+}
+
+function keysOf(...shapes: readonly { readonly properties: object }[]): readonly string[] {
+  return [...new Set(shapes.flatMap(({ properties }) => Object.keys(properties)))];
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

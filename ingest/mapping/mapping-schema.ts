@@ -21,7 +21,8 @@ const ConstantSchema = Type.Object(
   { ...closed, description: 'The same text for every click.' },
 );
 
-const ValueSchema = Type.Union([ColumnSchema, ConstantSchema]);
+/** Where the text of a field comes from. */
+export const ValueSchema = Type.Union([ColumnSchema, ConstantSchema]);
 
 const PositionSchema = Type.Object(
   { position: Type.Literal(true) },

@@ -22,6 +22,7 @@ import { publish } from '../../store/publish/publish.js';
 import { openReadPool } from '../../store/read/connection.js';
 import { readLedger } from '../../store/read/ledger.js';
 import { beginWithRuleSet } from '../../store/rule-versions.js';
+import { captureOutput } from '../support/captured-output.js';
 import { seedGeneration } from '../support/generations.js';
 import { freshDatabase, type TestDatabase } from '../support/stack.js';
 import { MIGRATIONS, get } from './support/open-api.js';
@@ -101,21 +102,14 @@ async function post(url: string, payload: object | string, to = api): Promise<An
 
 /** What the command line prints with `--json`. */
 async function printed(...args: readonly string[]): Promise<string> {
-  let text = '';
-  const spies = [
-    vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
-      text += String(chunk);
-      return true;
-    }),
-    vi.spyOn(process.stderr, 'write').mockImplementation(() => true),
-  ];
+  const output = captureOutput();
   try {
     await main([...args, '--json', '--set', `postgresUrl=${database.url}`]);
   } finally {
     process.exitCode = undefined;
-    for (const spy of spies) spy.mockRestore();
+    vi.restoreAllMocks();
   }
-  return text;
+  return output.stdout;
 }
 
 async function cli(...args: readonly string[]): Promise<Record<string, unknown>> {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildProgram } from '../../cli/program.js';
+import { captureOutput } from '../support/captured-output.js';
 import { get, openApi } from '../api/support/open-api.js';
 import { load, seedLog } from '../api/support/world.js';
 
@@ -42,18 +43,14 @@ afterAll(() => open.close());
 
 /** Runs a verb as the command line does and returns what it wrote to stdout. */
 async function run(...args: string[]): Promise<string> {
-  let out = '';
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
-    out += String(chunk);
-    return true;
-  });
+  const output = captureOutput();
   try {
     const all = [...args, '--set', `postgresUrl=${open.database.url}`];
     await (await buildProgram(all)).parseAsync(all, { from: 'user' });
   } finally {
-    write.mockRestore();
+    vi.restoreAllMocks();
   }
-  return out;
+  return output.stdout;
 }
 
 async function runJson(...args: string[]): Promise<unknown> {

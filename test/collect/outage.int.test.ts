@@ -1,50 +1,27 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningCollector } from '../../collect/service.js';
-import type { Running } from '../../runtime/stack/component.js';
-import { startKafka } from '../../runtime/stack/kafka.js';
-import { end, processRef } from '../../runtime/stack/process.js';
 import { spawnTruecount } from '../support/command-line.js';
 import { freshDatabase, type TestDatabase } from '../support/stack.js';
 import { liveCells, readTopic, startWorker, untilCounted } from '../support/stream.js';
+import { createTopic } from '../support/faults/servers.js';
+import { OwnBroker } from '../support/own-broker.js';
 import { until } from '../support/until.js';
 import { bodyOf, collecting, metric } from './support/collecting.js';
 
 const PARTITIONS = 2;
 const AD = 'ad-outage';
-/** A broker of its own, since it is killed and frozen. */
-const dir = mkdtempSync(join(tmpdir(), 'truecount-collect-'));
-let broker: Running;
+let broker: OwnBroker;
 let database: TestDatabase;
 
 beforeAll(async () => {
-  broker = await startKafka({ dir, heapMegabytes: 256 });
+  broker = await OwnBroker.start();
   database = await freshDatabase();
 });
 afterAll(async () => {
   await database.close();
-  await broker.stop();
-  rmSync(dir, { recursive: true, force: true });
+  await broker.close();
 });
-
-async function createTopic(topic: string): Promise<string> {
-  const admin = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  const configEntries = [{ name: 'message.timestamp.type', value: 'LogAppendTime' }];
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: [{ topic, numPartitions: PARTITIONS, configEntries }],
-  });
-  await admin.disconnect();
-  return topic;
-}
-
-async function kill(): Promise<void> {
-  await end(processRef(broker.pid)!, { first: 'SIGKILL', deadlineMs: 20_000 });
-}
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
@@ -99,7 +76,7 @@ async function load(
 
 describe('a collector whose broker is killed under load', () => {
   it('counts what it acknowledged once, and what it did not at most once', async () => {
-    const topic = await createTopic('restart');
+    const topic = await createTopic([broker.address], PARTITIONS);
     const collector = await collecting([broker.address], topic, { ackTimeoutMs: 2_000 });
     const worker = startWorker([broker.address], database, [topic]);
     let running = true;
@@ -111,13 +88,13 @@ describe('a collector whose broker is killed under load', () => {
         'clicks are acknowledged',
         async () => (await metric(collector.url, accepted)) > 500,
       );
-      await kill();
+      await broker.kill();
       await until('the outage is noticed', async () => {
         return (await fetch(`${collector.url}/health/ready`)).status === 503;
       });
       const late = 'truecount_collect_clicks_total{fate="unacknowledged"}';
       await until('some have waited too long', async () => (await metric(collector.url, late)) > 0);
-      broker = await startKafka({ dir, heapMegabytes: 256 });
+      await broker.startAgain();
       const soFar = await metric(collector.url, accepted);
       await until('clicks are acknowledged again', async () => {
         return (await metric(collector.url, accepted)) > soFar + 500;
@@ -153,14 +130,14 @@ describe('a collector whose broker is killed under load', () => {
 
 describe('a collector without a broker', () => {
   it('starts, refuses quickly, and takes clicks when the broker comes', async () => {
-    const topic = await createTopic('late');
+    const topic = await createTopic([broker.address], PARTITIONS);
     await broker.stop();
     const env = {
       TRUECOUNT_KAFKA_BROKERS: broker.address,
       TRUECOUNT_TOPICS: topic,
       TRUECOUNT_COLLECT_PORT: '0',
       TRUECOUNT_COLLECT_LINGER_MS: '1000',
-      TRUECOUNT_HOME: join(dir, 'home'),
+      TRUECOUNT_HOME: join(broker.folder, 'home'),
     };
     const child = spawnTruecount(['run', 'collect'], env);
     let log = '';
@@ -180,7 +157,7 @@ describe('a collector without a broker', () => {
       expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
       expect((await bodyOf<{ code: string }>(refused)).code).toBe('dependency_unreachable');
       expect((await fetch(`${url}/health/live`)).status).toBe(200);
-      broker = await startKafka({ dir, heapMegabytes: 256 });
+      await broker.startAgain();
       await until('it takes clicks', async () => (await post()).status === 202);
       // Told to stop while requests are under way, it answers them first.
       const last = Array.from({ length: 20 }, post);
@@ -199,7 +176,7 @@ describe('a collector without a broker', () => {
 
 describe('a collector whose broker is frozen', () => {
   it('keeps its memory bounded, answers 503 at once, and goes on where it was', async () => {
-    const topic = await createTopic('frozen');
+    const topic = await createTopic([broker.address], PARTITIONS);
     const collector: RunningCollector = await collecting([broker.address], topic, {
       queueClicksMax: 1_000,
       bodyBytesMax: 512 * 1024,

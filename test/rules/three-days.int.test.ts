@@ -6,6 +6,7 @@ import { main } from '../../cli/program.js';
 import { formatTime } from '../../core/range.js';
 import { HOUR_MS } from '../../core/time.js';
 import { MIGRATIONS, get } from '../api/support/open-api.js';
+import { captureOutput } from '../support/captured-output.js';
 import type { LogRecord } from '../support/stream.js';
 import { until } from '../support/until.js';
 import { Rig } from '../workflows/support/rig.js';
@@ -85,24 +86,14 @@ async function send(fromMs: number, toMs: number): Promise<void> {
 
 /** Runs a verb in this process with `--json`, and gives its document. */
 async function ok(args: readonly string[]): Promise<Answer> {
-  let stdout = '';
-  let stderr = '';
-  const out = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
-    stdout += String(chunk);
-    return true;
-  });
-  const err = vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => {
-    stderr += String(chunk);
-    return true;
-  });
+  const output = captureOutput();
   try {
     const code = await main([...args, '--json', '--config', settings]);
-    if (code !== 0) throw new Error(`exit ${String(code)}: ${stdout} ${stderr}`);
-    return JSON.parse(stdout) as Answer;
+    if (code !== 0) throw new Error(`exit ${String(code)}: ${output.stdout} ${output.stderr}`);
+    return JSON.parse(output.stdout) as Answer;
   } finally {
     process.exitCode = undefined;
-    out.mockRestore();
-    err.mockRestore();
+    vi.restoreAllMocks();
   }
 }
 

@@ -1,29 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Running } from '../../runtime/stack/component.js';
-import { startKafka } from '../../runtime/stack/kafka.js';
-import { end, processRef } from '../../runtime/stack/process.js';
+import { createTopic } from '../support/faults/servers.js';
+import { OwnBroker } from '../support/own-broker.js';
 import { until } from '../support/until.js';
 import { QUIET, Recorder, startMember } from './support/recorder.js';
 
-/** A broker of its own, since it is killed. */
-const dir = mkdtempSync(join(tmpdir(), 'truecount-outage-'));
-let broker: Running;
+let broker: OwnBroker;
 
 beforeAll(async () => {
-  broker = await startKafka({ dir, heapMegabytes: 256 });
+  broker = await OwnBroker.start();
 });
-afterAll(async () => {
-  await broker.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
-
-async function kill(): Promise<void> {
-  await end(processRef(broker.pid)!, { first: 'SIGKILL', deadlineMs: 20_000 });
-}
+afterAll(() => broker.close());
 
 async function send(topic: string, prefix: string, count: number): Promise<string[]> {
   const kafka = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING });
@@ -35,19 +22,12 @@ async function send(topic: string, prefix: string, count: number): Promise<strin
   return values;
 }
 
-async function createTopic(topic: string): Promise<void> {
-  const admin = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 2 }] });
-  await admin.disconnect();
-}
-
 // The pauses lie on both sides of the 15 s that kafkajs itself retries.
 test.each([
-  ['a short outage', 'short', 0],
-  ['an outage longer than the retries of kafkajs', 'long', 20_000],
-])('reading goes on after %s, without loss or repetition', async (_name, topic, pauseMs) => {
-  await createTopic(topic);
+  ['a short outage', 0],
+  ['an outage longer than the retries of kafkajs', 20_000],
+])('reading goes on after %s, without loss or repetition', async (_name, pauseMs) => {
+  const topic = await createTopic([broker.address], 2);
   const sent = await send(topic, 'before', 500);
   const recorder = new Recorder();
   const warnings: string[] = [];
@@ -56,12 +36,12 @@ test.each([
   const member = startMember({ ...settings, topics: [topic] }, recorder);
   try {
     await until('what was sent before is read', () => recorder.values.length === sent.length);
-    await kill();
+    await broker.kill();
     const since = Date.now();
     await until('the pause is over', () => Date.now() - since >= pauseMs, {
       deadlineMs: pauseMs + 5_000,
     });
-    broker = await startKafka({ dir, heapMegabytes: 256 });
+    await broker.startAgain();
     sent.push(...(await send(topic, 'after', 500)));
     await until('what was sent after is read', () => recorder.values.length >= sent.length, {
       deadlineMs: 120_000,

@@ -11,24 +11,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readItems } from '../../ingest/formats/read-items.js';
 import { openRecordReader } from '../../ingest/formats/record-reader.js';
 import { until } from '../support/until.js';
-import { CSV, Harness, lines } from './support/harness.js';
-import type { HarnessOptions } from './support/harness.js';
+import { CSV, harnesses, lines } from './support/harness.js';
 
-let harness: Harness | undefined;
-
-afterEach(async () => {
-  await harness?.close();
-  harness = undefined;
-});
-
-function begin(options: HarnessOptions = {}): Harness {
-  harness = new Harness(options);
-  return harness;
-}
+const begin = harnesses();
 
 /** Resolves when so many ms have passed, as the clock says. */
 async function passes(ms: number): Promise<void> {

@@ -1,27 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Running } from '../../runtime/stack/component.js';
-import { startKafka } from '../../runtime/stack/kafka.js';
-import { end, processRef } from '../../runtime/stack/process.js';
 import { createTopic } from '../support/faults/servers.js';
 import { readTopic } from '../support/stream.js';
+import { OwnBroker } from '../support/own-broker.js';
 import { until } from '../support/until.js';
 import { TailProcess } from './support/tail-process.js';
 
-/** A broker of its own, since it is killed. */
-const home = mkdtempSync(join(tmpdir(), 'truecount-tail-'));
-let broker: Running;
+let broker: OwnBroker;
 
 beforeAll(async () => {
-  broker = await startKafka({ dir: join(home, 'kafka'), heapMegabytes: 256 });
+  broker = await OwnBroker.start();
 });
-afterAll(async () => {
-  await broker.stop();
-  rmSync(home, { recursive: true, force: true });
-});
+afterAll(() => broker.close());
 
 function lines(prefix: string, count: number): string {
   return Array.from({ length: count }, (_, i) => `{"n":"${prefix}${String(i)}"}\n`).join('');
@@ -29,13 +21,13 @@ function lines(prefix: string, count: number): string {
 
 it('reads no further while Kafka is away, says so once, and loses nothing', async () => {
   const topic = await createTopic([broker.address], 1);
-  const log = join(home, 'a.log');
+  const log = join(broker.folder, 'a.log');
   writeFileSync(log, lines('before', 100));
-  const options = { home, brokers: [broker.address], topic, args: [log] };
+  const options = { home: broker.folder, brokers: [broker.address], topic, args: [log] };
   let tail = await TailProcess.start(options);
   try {
     await tail.untilDrained();
-    await end(processRef(broker.pid)!, { first: 'SIGKILL', deadlineMs: 20_000 });
+    await broker.kill();
     appendFileSync(log, lines(`during${'x'.repeat(200)}`, 50_000));
     const written = 50_000 * 200;
     await until('the outage shows', async () => (await tail.metric('truecount_tail_outage')) === 1);
@@ -51,7 +43,7 @@ it('reads no further while Kafka is away, says so once, and loses nothing', asyn
     expect(performance.now() - sinceMs).toBeLessThan(5_000);
     tail = await TailProcess.start(options);
     await until('the outage shows', async () => (await tail.metric('truecount_tail_outage')) === 1);
-    broker = await startKafka({ dir: join(home, 'kafka'), heapMegabytes: 256 });
+    await broker.startAgain();
     await tail.untilDrained(90_000);
     expect(tail.lines.filter((line) => line.includes('Kafka is away'))).toHaveLength(1);
     expect(tail.lines.filter((line) => line.includes('Kafka is back'))).toHaveLength(1);
@@ -66,11 +58,16 @@ it('reads no further while Kafka is away, says so once, and loses nothing', asyn
 
 it('loses nothing of files that rotate before Kafka was there for the first time', async () => {
   const topic = await createTopic([broker.address], 1);
-  await end(processRef(broker.pid)!, { first: 'SIGKILL', deadlineMs: 20_000 });
-  const logs = join(home, 'first');
+  await broker.kill();
+  const logs = join(broker.folder, 'first');
   mkdirSync(logs);
   const log = join(logs, 'f.ndjson');
-  const options = { home: join(home, 'first-home'), brokers: [broker.address], topic, args: [log] };
+  const options = {
+    home: join(broker.folder, 'first-home'),
+    brokers: [broker.address],
+    topic,
+    args: [log],
+  };
   mkdirSync(options.home);
   writeFileSync(log, lines('a', 100));
   let tail = await TailProcess.start(options);
@@ -87,7 +84,7 @@ it('loses nothing of files that rotate before Kafka was there for the first time
     renameSync(log, `${log}.2`);
     tail = await TailProcess.start(options);
     expect((await fetch(`${tail.url}/health`)).status).toBe(503);
-    broker = await startKafka({ dir: join(home, 'kafka'), heapMegabytes: 256 });
+    await broker.startAgain();
     await tail.untilDrained(90_000);
     expect(await tail.metric('truecount_tail_outage')).toBe(0);
     expect(await tail.end('SIGTERM')).toBe(0);
@@ -100,10 +97,10 @@ it('loses nothing of files that rotate before Kafka was there for the first time
 
 it('a first start with a topic that is not there ends, and does not bind the state', async () => {
   const options = {
-    home: join(home, 'no-topic'),
+    home: join(broker.folder, 'no-topic'),
     brokers: [broker.address],
     topic: 'no-such-topic',
-    args: [join(home, 'none.ndjson')],
+    args: [join(broker.folder, 'none.ndjson')],
   };
   mkdirSync(options.home);
   await expect(TailProcess.start(options)).rejects.toThrow('no-such-topic');

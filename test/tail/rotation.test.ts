@@ -11,23 +11,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { TailState } from '../../ingest/tail/state-file.js';
 import { until } from '../support/until.js';
-import { CSV, Harness, lines } from './support/harness.js';
-import type { HarnessOptions } from './support/harness.js';
+import { CSV, harnesses, lines } from './support/harness.js';
+import type { Harness } from './support/harness.js';
 
-let harness: Harness | undefined;
-
-afterEach(async () => {
-  await harness?.close();
-  harness = undefined;
-});
-
-function begin(options: HarnessOptions = {}): Harness {
-  harness = new Harness(options);
-  return harness;
-}
+const begin = harnesses();
 
 /** What a gz file in the place of a log is, as gzip(1) does it: written beside it, then renamed away. */
 function gzip(h: Harness, name: string): void {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { afterEach } from 'vitest';
 import { formatFor } from '../../../cli/format-options.js';
 import { openRecordReader } from '../../../ingest/formats/record-reader.js';
 import type { Format } from '../../../ingest/formats/record-reader.js';
@@ -39,6 +40,19 @@ export interface HarnessOptions {
   readonly mapping?: Mapping;
   readonly graceMs?: number;
   readonly forgetMs?: number;
+}
+
+/** Makes harnesses, each of which is closed after its test. */
+export function harnesses(): (options?: HarnessOptions) => Harness {
+  const open: Harness[] = [];
+  afterEach(async () => {
+    for (const harness of open.splice(0)) await harness.close();
+  });
+  return (options) => {
+    const harness = new Harness(options);
+    open.push(harness);
+    return harness;
+  };
 }
 
 /** A tail in this process on a temporary folder; what it sends is kept, not sent. */
@@ -118,7 +132,7 @@ export class Harness {
   /** Resolves when all that was read is saved, and no byte waits. */
   async untilQuiet(): Promise<void> {
     const waits = (): boolean => this.tail!.files.lag().some(({ bytes }) => bytes > 0);
-    await until('nothing waits', () => !waits(), { deadlineMs: 5_000 });
+    await until('nothing waits', () => !waits());
   }
 
   async stop(): Promise<void> {
@@ -139,11 +153,11 @@ export class Harness {
   /** The distinct records, when there are so many of them and nothing is left. */
   async untilSent(count: number): Promise<string[]> {
     const distinct = (): Set<string> => new Set(this.texts());
-    await until(`${String(count)} distinct records`, () => distinct().size >= count, {
-      deadlineMs: 5_000,
-    }).catch((error: unknown) => {
-      throw new Error(`${String(distinct().size)} came`, { cause: error });
-    });
+    await until(`${String(count)} distinct records`, () => distinct().size >= count).catch(
+      (error: unknown) => {
+        throw new Error(`${String(distinct().size)} came`, { cause: error });
+      },
+    );
     return [...distinct()];
   }
 
