@@ -5,7 +5,6 @@ import { openTestLake } from '../support/lake-files.js';
 import type { TestLake } from '../support/lake-files.js';
 import { auditEngine } from './support/audit-engine.js';
 import { batchEngine } from './support/batch-engine.js';
-import { BatchStatements } from './support/batch-statements.js';
 import type { Case } from './support/case.js';
 import { CASES } from './support/cases.js';
 import { coreEngine } from './support/engine.js';
@@ -13,26 +12,20 @@ import type { Engine, Question } from './support/engine.js';
 import { expectLiterals, expectSame } from './support/expectations.js';
 import { HOUR, makeLog } from './support/log.js';
 import { cutAbove } from './support/questions.js';
-import { MANY_TASKS, ONE_TASK } from './support/spread.js';
+import { MANY_TASKS } from './support/spread.js';
 import { streamEngine, takenOverEngine } from './support/stream-engine.js';
 
 /** One meaning: every engine gives the same cells and the same books to the same question. */
 let lake: TestLake;
 let engines: readonly Engine[];
-let statements: BatchStatements;
 const STREAMS: readonly Engine[] = [streamEngine, takenOverEngine];
 
 beforeAll(async () => {
   lake = await openTestLake();
-  statements = await BatchStatements.open(lake.folder);
-  const batches = [statements.engine(ONE_TASK), batchEngine(lake, MANY_TASKS)];
-  engines = [coreEngine, ...STREAMS, ...batches, auditEngine(lake)];
+  engines = [coreEngine, ...STREAMS, batchEngine(lake, MANY_TASKS), auditEngine(lake)];
 });
 
-afterAll(async () => {
-  statements.close();
-  await lake.close();
-});
+afterAll(() => lake.close());
 
 function questionOf(of: Case): Question {
   const log = makeLog(of.log);
