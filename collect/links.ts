@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { TruecountError } from '../core/errors.js';
-import { checkFieldName, FIELD_PREFIX, hasControl, type ClickQuery } from './query.js';
+import { checkFieldName, clickQuery, hasControl, queryOf, type ClickQuery } from './query.js';
 
 const SECRET_CHARACTERS_MIN = 32;
 const KEY = /^([A-Za-z0-9_-]{1,32}):(.+)$/s;
@@ -69,16 +69,13 @@ export class LinkKeys {
         'a link holds no empty exp, event_id or timestamp',
       );
     }
-    const named = [
-      ...(eventId === undefined ? [] : [['event_id', eventId]]),
-      ...(timestamp === undefined ? [] : [['timestamp', timestamp]]),
-      ...[...fields].map(([name, value]) => [FIELD_PREFIX + name, value]),
+    const signed = queryOf([
       ['to', to],
-      ...(exp === undefined ? [] : [['exp', exp]]),
+      ['exp', exp],
       ['key', this.newest],
       ['sig', this.signature(this.newest, link).toString('base64url')],
-    ];
-    return named.map((pair) => pair.map((text) => encodeURIComponent(text)).join('=')).join('&');
+    ]);
+    return [clickQuery(link), signed].filter((part) => part !== '').join('&');
   }
 
   /**

@@ -8,7 +8,7 @@ import { problemOf, type Problem } from '../core/problem.js';
 const RETRY_AFTER_SECONDS = 1;
 
 /** Members of `context` that are told: they are the client's own, or counts. */
-const TOLD = ['rejected', 'event_ids'] as const;
+const TOLD = ['rejected', 'event_ids', 'retry'] as const;
 
 /**
  * Answers with a problem document. The connection ends where the rest of the request may still be
@@ -29,6 +29,20 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const more = Object.fromEntries(told.map((name) => [name, known.context[name]]));
   const text = JSON.stringify({ ...problem, ...more });
   void reply.code(problem.status).type('application/problem+json').send(text);
+}
+
+/** An error that also says something of its request; `hint`, if given, takes the place of its own. */
+export function withContext(
+  error: TruecountError,
+  more: Readonly<Record<string, unknown>>,
+  hint = error.hint,
+): TruecountError {
+  const { code, message, context, cause } = error;
+  return new TruecountError(code, message, {
+    ...(hint === undefined ? {} : { hint }),
+    context: { ...context, ...more },
+    cause,
+  });
 }
 
 /** The problem of a path that is no route. */

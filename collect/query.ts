@@ -49,6 +49,27 @@ export function readClickQuery(url: string): ClickQuery {
   return { values, fields };
 }
 
+/** The query, percent-encoded, that `readClickQuery` reads a click from. */
+export function clickQuery(click: {
+  readonly eventId?: string | undefined;
+  readonly timestamp?: string | undefined;
+  readonly fields: ReadonlyMap<string, string>;
+}): string {
+  return queryOf([
+    ['event_id', click.eventId],
+    ['timestamp', click.timestamp],
+    ...[...click.fields].map(([name, value]) => [FIELD_PREFIX + name, value] as const),
+  ]);
+}
+
+/** Pairs as a query; one without a value is left out. */
+export function queryOf(pairs: readonly (readonly [string, string | undefined])[]): string {
+  return pairs
+    .filter((pair): pair is readonly [string, string] => pair[1] !== undefined)
+    .map((pair) => pair.map((text) => encodeURIComponent(text)).join('='))
+    .join('&');
+}
+
 /** @throws TruecountError `invalid_argument` */
 export function checkFieldName(name: string): void {
   if (FIELD_NAME.test(name) && !RESERVED_FIELDS.includes(name)) return;

@@ -36,6 +36,12 @@ const ProblemSchema = Type.Object(
     hint: Type.Optional(Type.String()),
     rejected: Type.Optional(RejectedSchema),
     event_ids: Type.Optional(EventIdsSchema),
+    retry: Type.Optional(
+      Type.String({
+        description:
+          'of a link or pixel: the query under which it is the same click, `?event_id=…`',
+      }),
+    ),
   },
   { description: 'problem document (application/problem+json)' },
 );

@@ -4,6 +4,7 @@ import type { Allowance } from '../budget.js';
 import { readBody } from '../body.js';
 import { uncached, type Collector } from '../collector.js';
 import type { AcceptedClick, GivenId, RejectedClick } from '../judge.js';
+import { withContext } from '../problem.js';
 import { CLICKS_SCHEMA } from '../schemas.js';
 import { formOf, splitBody } from '../split.js';
 
@@ -103,10 +104,5 @@ function allRejected(rejected: readonly object[], areLinesAsJson: boolean): True
 /** What was not acknowledged may still count: with the ids that it got it counts once. */
 function withIds(error: unknown, eventIds: readonly object[]): unknown {
   if (!(error instanceof TruecountError) || eventIds.length === 0) return error;
-  const { code, message, hint, context, cause } = error;
-  return new TruecountError(code, message, {
-    ...(hint === undefined ? {} : { hint }),
-    context: { ...context, event_ids: eventIds },
-    cause,
-  });
+  return withContext(error, { event_ids: eventIds });
 }

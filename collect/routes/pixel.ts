@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { TruecountError } from '../../core/errors.js';
-import { onlyLooks, uncached, type Collector } from '../collector.js';
-import { readClickQuery } from '../query.js';
+import { uncached, type Collector } from '../collector.js';
+import { clickQuery, readClickQuery } from '../query.js';
 import { PIXEL_SCHEMA } from '../schemas.js';
-import { clickOf } from './redirect.js';
+import { visit } from './visit.js';
 
 /** One transparent dot. */
 const GIF = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
@@ -21,11 +21,11 @@ export function pixelRoute(app: FastifyInstance, collector: Collector): void {
       }
       const { values, fields } = readClickQuery(request.raw.url ?? '');
       const adId = file.slice(0, -ENDING.length);
-      const eventId = values.get('event_id');
-      const timestamp = values.get('timestamp');
-      if (onlyLooks(request)) collector.metrics.tell('uncounted', 1);
-      else
-        await collector.visit(request, clickOf({ adId, eventId, timestamp, fields }, Date.now()));
+      const named = { eventId: values.get('event_id'), timestamp: values.get('timestamp') };
+      await visit(collector, request, {
+        asked: { adId, fields, ...named },
+        retryQuery: clickQuery,
+      });
       return uncached(reply)
         .header('content-type', 'image/gif')
         .header('cross-origin-resource-policy', 'cross-origin')

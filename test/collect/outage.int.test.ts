@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LinkKeys } from '../../collect/links.js';
 import type { RunningCollector } from '../../collect/service.js';
 import { spawnTruecount } from '../support/command-line.js';
 import { freshDatabase, type TestDatabase } from '../support/stack.js';
@@ -7,7 +8,7 @@ import { liveCells, readTopic, startWorker, untilCounted } from '../support/stre
 import { createTopic } from '../support/faults/servers.js';
 import { OwnBroker } from '../support/own-broker.js';
 import { until } from '../support/until.js';
-import { bodyOf, collecting, metric } from './support/collecting.js';
+import { bodyOf, collecting, metric, SECRET } from './support/collecting.js';
 
 const PARTITIONS = 2;
 const AD = 'ad-outage';
@@ -211,4 +212,54 @@ describe('a collector whose broker is frozen', () => {
       await collector.close();
     }
   });
+
+  it('gives a link and a pixel back with their ids: tried again, each is one click', async () => {
+    const topic = await createTopic([broker.address], PARTITIONS);
+    const collector = await collecting([broker.address], topic, {
+      ackTimeoutMs: 1_000,
+      redirectHosts: ['shop.example'],
+      linkKeys: [SECRET],
+    });
+    const fields = new Map([['campaign', 'ä&b']]);
+    const to = 'https://shop.example/sale';
+    const link = `/c/l1?${new LinkKeys([SECRET]).sign({ adId: 'l1', to, fields })}`;
+    const get = async (path: string): Promise<Response> => {
+      return fetch(collector.url + path, { redirect: 'manual' });
+    };
+    try {
+      expect((await get(link)).status).toBe(302);
+      process.kill(broker.pid, 'SIGSTOP');
+      const paths = [link, '/p/p1.gif?f.campaign=x'];
+      const refused = await Promise.all(paths.map(get));
+      process.kill(broker.pid, 'SIGCONT');
+      expect(refused.map(({ status }) => status)).toEqual([503, 503]);
+      const given = [];
+      for (const [i, answer] of refused.entries()) {
+        const { retry, event_ids } = await bodyOf<Given>(answer);
+        const refresh = answer.headers.get('refresh');
+        expect(refresh).toBe(i === 0 ? `1; url=${retry}` : null);
+        const again = paths[i]!.replace(/\?.*/, '') + retry;
+        await until('it is taken', async () => (await get(again)).status < 400);
+        given.push(event_ids[0]!.event_id);
+      }
+      const clicks = (await readTopic([broker.address], topic)).map(
+        ({ value }) =>
+          JSON.parse(String(value)) as { event_id: string; ad_id: string; campaign?: string },
+      );
+      const ofAd = (ad: string) => clicks.filter(({ ad_id }) => ad_id === ad);
+      expect(new Set(ofAd('p1').map(({ event_id }) => event_id))).toEqual(new Set([given[1]]));
+      const ids = new Set(ofAd('l1').map(({ event_id }) => event_id));
+      expect([ids.size, ids.has(given[0]!)]).toEqual([2, true]);
+      expect(new Set(ofAd('l1').map(({ campaign }) => campaign))).toEqual(new Set(['ä&b']));
+    } finally {
+      process.kill(broker.pid, 'SIGCONT');
+      await collector.close();
+    }
+  });
 });
+
+/** What a 503 says of a click that has no id of its own. */
+interface Given {
+  readonly retry: string;
+  readonly event_ids: readonly { readonly event_id: string }[];
+}
