@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
-import type { ServiceMessage } from './run-service.js';
+import type { ServiceMessage } from './run-to-end.js';
 import type { ServiceName } from './services.js';
 import { processRef } from './stack/process.js';
 import type { ServiceState } from './stack/state.js';

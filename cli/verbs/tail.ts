@@ -6,7 +6,7 @@ import { TruecountError } from '../../core/errors.js';
 import { FORMATS, openRecordReader, type Format } from '../../ingest/formats/record-reader.js';
 import type { Mapping } from '../../ingest/mapping/mapping-schema.js';
 import { parsePattern, type Pattern } from '../../ingest/tail/names.js';
-import { runToEnd } from '../../runtime/run-service.js';
+import { runToEnd } from '../../runtime/run-to-end.js';
 import { runTail } from '../../runtime/tail-service.js';
 import { formatFor } from '../format-options.js';
 import { readMappingFile } from '../mapping-file.js';
