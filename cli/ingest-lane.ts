@@ -1,7 +1,7 @@
 import { patiently } from '../ingest/patience.js';
 import { ClickProducer } from '../ingest/producer.js';
 import type { Config } from '../runtime/config.js';
-import { kafkaClientOptions } from '../runtime/connections.js';
+import { kafkaClientOptions } from '../runtime/kafka-options.js';
 import { createKafka } from '../runtime/kafka-client.js';
 import type { FormatOptions } from './format-options.js';
 import { FileIngest, destinationOf } from './ingest-file.js';

@@ -11,6 +11,14 @@ export function newProgram(description: string): Command {
     .exitOverride();
 }
 
+/** For a process: a reader that went away (`truecount hours | head`) is no failure. */
+export function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
+
 /** Runs a program and returns its exit code; it never throws. */
 export async function runProgram(
   args: readonly string[],

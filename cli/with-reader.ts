@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { postgresPoolOptions } from '../runtime/connections.js';
+import { postgresPoolOptions } from '../runtime/postgres-options.js';
 import { openReadPool } from '../store/read/connection.js';
 import { configFor, type CommonOptions } from './options.js';
 

@@ -5,8 +5,10 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { openLake } from '../lake/open.js';
 import { startArchive } from '../stream/archive/service.js';
 import type { Config } from './config.js';
-import { kafkaClientOptions, postgresPoolOptions } from './connections.js';
-import { assertKafkaAccepts, assertPostgresAccepts } from './first-contact.js';
+import { kafkaClientOptions } from './kafka-options.js';
+import { postgresPoolOptions } from './postgres-options.js';
+import { assertKafkaAccepts } from './kafka-contact.js';
+import { assertPostgresAccepts } from './postgres-contact.js';
 import { observed } from './observed-service.js';
 import type { RunningService } from './services.js';
 

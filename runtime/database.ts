@@ -10,7 +10,7 @@ import {
 import { writeReadingSettings } from '../store/reading-settings.js';
 import { beginWithRuleSet } from '../store/rule-versions.js';
 import type { Config } from './config.js';
-import { postgresPoolOptions } from './connections.js';
+import { postgresPoolOptions } from './postgres-options.js';
 import { packageFile } from './package-root.js';
 import { readRuleFile } from './rules/rule-file.js';
 

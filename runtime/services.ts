@@ -2,9 +2,11 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Config } from './config.js';
-import { kafkaClientOptions, postgresPoolOptions } from './connections.js';
+import { kafkaClientOptions } from './kafka-options.js';
+import { postgresPoolOptions } from './postgres-options.js';
 import { configuredRuleSet, releaseMigrations } from './database.js';
-import { assertKafkaAccepts, assertPostgresAccepts } from './first-contact.js';
+import { assertKafkaAccepts } from './kafka-contact.js';
+import { assertPostgresAccepts } from './postgres-contact.js';
 import { observed } from './observed-service.js';
 
 /** A service that runs in this process. */

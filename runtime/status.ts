@@ -3,7 +3,7 @@ import { readAttention, type Attention } from '../store/read/attention.js';
 import { readHourCounts } from '../store/read/hour-counts.js';
 import { readPartitions, type PartitionAnswer } from '../store/read/partitions.js';
 import type { LoadedConfig } from './config.js';
-import { kafkaClientOptions } from './connections.js';
+import { kafkaClientOptions } from './kafka-options.js';
 import { createKafka } from './kafka-client.js';
 import { withDatabase } from './database.js';
 import { mask } from './describe-config.js';

@@ -16,8 +16,8 @@ import { prepareStateFolder, readState, writeState } from '../ingest/tail/state-
 import type { TailState } from '../ingest/tail/state-file.js';
 import { Tail } from '../ingest/tail/tail.js';
 import type { Config } from './config.js';
-import { kafkaClientOptions } from './connections.js';
-import { assertKafkaAccepts } from './first-contact.js';
+import { kafkaClientOptions } from './kafka-options.js';
+import { assertKafkaAccepts } from './kafka-contact.js';
 import { createKafka } from './kafka-client.js';
 import { startMetricsServer } from './metrics-server.js';
 import type { RunningService } from './services.js';

@@ -5,7 +5,7 @@ import type { RunOptions, TaskRunner } from '../batch/runner.js';
 import type { AggregateResult } from '../batch/task.js';
 import type { LoadedGeneration } from '../core/generation-draft.js';
 import type { Config } from './config.js';
-import { postgresPoolOptions } from './connections.js';
+import { postgresPoolOptions } from './postgres-options.js';
 import { isRunning, processRef } from './stack/process.js';
 import type { TaskOrder } from './task-messages.js';
 import { TaskPool } from './task-pool.js';

@@ -1,7 +1,7 @@
 import type { Admin } from 'kafkajs';
 import { TruecountError } from '../core/errors.js';
 import type { Config } from './config.js';
-import { kafkaClientOptions } from './connections.js';
+import { kafkaClientOptions } from './kafka-options.js';
 import { createKafka } from './kafka-client.js';
 
 /** kafkajs' own `ConfigResourceTypes.TOPIC`, which Node can't import from it by name. */

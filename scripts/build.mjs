@@ -1,7 +1,8 @@
-// The build: what tsc makes of the sources, and the bundle beside it. Both cost little when nothing
-// changed: `tsc -b` compares time stamps, the bundle knows what it was made of.
+// The build: what tsc makes of the sources, and the bundles beside it. All cost little when nothing
+// changed: `tsc -b` and the tail compare time stamps, the bundle of typebox knows what it was made of.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { bundleTail } from './tail-bundle.mjs';
 import { bundleTypebox } from './typebox-bundle.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -12,5 +13,8 @@ const tsc = spawnSync(
   { cwd: ROOT, stdio: 'inherit' },
 );
 if (tsc.error) throw tsc.error;
-if (tsc.status === 0) await bundleTypebox();
+if (tsc.status === 0) {
+  await bundleTypebox();
+  await bundleTail(); // of that typebox
+}
 process.exitCode = tsc.status ?? 1;

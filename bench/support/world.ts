@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { loadConfig, type Config } from '../../runtime/config.js';
-import { postgresPoolOptions } from '../../runtime/connections.js';
+import { postgresPoolOptions } from '../../runtime/postgres-options.js';
 import { prepareDatabase } from '../../runtime/database.js';
 import { asEnvironment } from '../../runtime/describe-config.js';
 import type { Running } from '../../runtime/stack/component.js';

@@ -1,6 +1,6 @@
 import type { SourceItem } from '../../ingest/formats/source-item.js';
 import { ClickProducer } from '../../ingest/producer.js';
-import { kafkaClientOptions } from '../../runtime/connections.js';
+import { kafkaClientOptions } from '../../runtime/kafka-options.js';
 import { createKafka } from '../../runtime/kafka-client.js';
 import { readLogEnds, untilCommitted } from '../../runtime/log-end.js';
 import type { Progress } from '../output.js';

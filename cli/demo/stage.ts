@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { ruleSetBody, type RuleSet } from '../../core/rules/rule-set.js';
 import { ChildService } from '../../runtime/child-service.js';
 import { loadConfig, type Config, type LoadedConfig } from '../../runtime/config.js';
-import { postgresPoolOptions } from '../../runtime/connections.js';
+import { postgresPoolOptions } from '../../runtime/postgres-options.js';
 import { prepareDatabase } from '../../runtime/database.js';
 import { asEnvironment } from '../../runtime/describe-config.js';
 import { packageFile } from '../../runtime/package-root.js';

@@ -9,7 +9,8 @@ import { printable } from '../../core/printable.js';
 import { parseHourRange, type TimeRange } from '../../core/range.js';
 import { openLake } from '../../lake/open.js';
 import type { Config } from '../../runtime/config.js';
-import { kafkaClientOptions, postgresPoolOptions } from '../../runtime/connections.js';
+import { kafkaClientOptions } from '../../runtime/kafka-options.js';
+import { postgresPoolOptions } from '../../runtime/postgres-options.js';
 import { readError } from '../../store/read/connection.js';
 import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
 import {

@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import { TruecountError } from '../../core/errors.js';
 import { parseWhole } from '../../core/question.js';
 import type { Config } from '../../runtime/config.js';
-import { assertKafkaAccepts } from '../../runtime/first-contact.js';
+import { assertKafkaAccepts } from '../../runtime/kafka-contact.js';
 import { withFormatOptions, type FormatOptions } from '../format-options.js';
 import { FileIngest } from '../ingest-file.js';
 import type { FileResult } from '../ingest-file.js';

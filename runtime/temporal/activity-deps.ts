@@ -5,7 +5,8 @@ import { openLake } from '../../lake/open.js';
 import { LONG_SESSION_LIMITS } from '../../store/generations/limits.js';
 import { openSession } from '../../store/session.js';
 import type { Config } from '../config.js';
-import { kafkaClientOptions, postgresPoolOptions } from '../connections.js';
+import { kafkaClientOptions } from '../kafka-options.js';
+import { postgresPoolOptions } from '../postgres-options.js';
 import { assertCommitted, readLogEnds } from '../log-end.js';
 
 /** What activities work with, as configured. */

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import type { Config } from '../config.js';
-import { assertPostgresAccepts } from '../first-contact.js';
+import { assertPostgresAccepts } from '../postgres-contact.js';
 import { observed } from '../observed-service.js';
 import type { RunningService } from '../services.js';
 import { createTaskRunner } from '../task-runner.js';

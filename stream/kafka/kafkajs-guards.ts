@@ -1,5 +1,6 @@
-import { createRequire } from 'node:module';
+import RequestQueueClass from 'kafkajs/src/network/requestQueue/index.js';
 import { TruecountError } from '../../core/errors.js';
+import { kafkajsVersion } from './kafkajs-version.js';
 
 /** The only version whose inside these guards know. See docs/decisions/0002. */
 const KNOWN_VERSION = '2.2.4';
@@ -25,12 +26,8 @@ let applied = false;
  */
 export function applyKafkajsGuards(): void {
   if (applied) return;
-  const require = createRequire(import.meta.url);
-  const { version } = require('kafkajs/package.json') as { version: string };
-  const queue = require('kafkajs/src/network/requestQueue/index.js') as {
-    prototype?: Partial<RequestQueue>;
-  };
-  const prototype = queue.prototype;
+  const version = kafkajsVersion();
+  const { prototype } = RequestQueueClass as { prototype?: Partial<RequestQueue> };
   if (version !== KNOWN_VERSION || prototype?.scheduleCheckPendingRequests === undefined) {
     throw unknownKafkajs(`version ${version} is installed`);
   }

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { loadConfig } from '../../runtime/config.js';
-import { assertKafkaAccepts, assertPostgresAccepts } from '../../runtime/first-contact.js';
+import { assertKafkaAccepts } from '../../runtime/kafka-contact.js';
+import { assertPostgresAccepts } from '../../runtime/postgres-contact.js';
 
 // What secured servers refuse is in secured.int.test.ts; here is what is waited for, and what not.
 let server: Server;
