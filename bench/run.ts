@@ -2,7 +2,8 @@
  * The benchmarks by name. `npm run bench -- [NAME]… [--json FILE]`, all of these by default: stream,
  * count, rules, profile, archive, recompute, ids, freshness, serving, windows; docs/explanation/performance.md
  * says what they measure. `generations` and `parquet` made decisions (docs/decisions/0008 and 0009), and run
- * only where they are named; so do `collect`, `ingest` and `tail`, whose load is set by options.
+ * only where they are named; so do `tail-forms` (0014), and `collect`, `ingest` and `tail`, whose load is set by
+ * options.
  */
 import { parseArgs } from 'node:util';
 import { benchArchive } from './archive.js';
@@ -21,14 +22,16 @@ import { benchServing } from './serving/main.js';
 import { benchStream } from './stream/main.js';
 import { machine, printReport, writeJson } from './support/report.js';
 import type { Report } from './support/report.js';
+import { benchTailForms } from './tail-forms.js';
 import { benchTail } from './tail.js';
 import { benchWindows } from './windows.js';
 
 const USAGE = `Usage: npm run bench -- [NAME]... [options]
   names: stream count rules profile archive recompute ids freshness serving windows generations parquet collect ingest tail
+         tail-forms
   --json FILE    write everything that was measured
   --clicks N     clicks of stream, count, rules, profile, archive and recompute (default 1500000)
-  --rounds N     rounds of stream (default 3)
+  --rounds N     rounds of stream and tail-forms (default 3)
   --seconds N    length of freshness, collect and the outage of tail (default 30)
   --rate N       clicks a second of freshness (default 20000), requests of collect (default 10000)
   --per-request N  clicks in one request of collect (default 1)
@@ -78,8 +81,9 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Report | readonly Report
     }),
   ingest: () => benchIngest({ megabytes: Number(values.megabytes), input: values.input }),
   tail: () => benchTail({ megabytes: Number(values.megabytes), seconds: Number(values.seconds) }),
+  'tail-forms': () => benchTailForms(Number(values.rounds)),
 };
-const BY_NAME_ONLY = ['generations', 'parquet', 'collect', 'ingest', 'tail'];
+const BY_NAME_ONLY = ['generations', 'parquet', 'collect', 'ingest', 'tail', 'tail-forms'];
 const BY_DEFAULT = Object.keys(BENCHMARKS).filter((name) => !BY_NAME_ONLY.includes(name));
 
 async function main(): Promise<void> {

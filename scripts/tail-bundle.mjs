@@ -75,7 +75,7 @@ export async function bundleTail() {
     platform: 'node',
     plugins: [withKafkajsVersion()],
   });
-  const { output } = await build.generate({ format: 'esm', codeSplitting: false });
+  const { output } = await build.generate({ format: 'esm', codeSplitting: false, comments: false });
   await build.close();
   const [{ code, modules }] = output;
   const beside = `${BUNDLE}.${process.pid}`; // moved when done: nobody finds half a bundle

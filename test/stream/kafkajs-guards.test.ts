@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { afterEach, expect, test, vi } from 'vitest';
 import { applyKafkajsGuards } from '../../stream/kafka/kafkajs-guards.js';
+import { kafkajsVersion } from '../../stream/kafka/kafkajs-version.js';
 
 interface Queue {
   pending: unknown[];
@@ -12,9 +13,10 @@ interface Queue {
 }
 
 const require = createRequire(import.meta.url);
-const RequestQueue = require('kafkajs/src/network/requestQueue/index.js') as new (
-  options: object,
-) => Queue;
+const RequestQueue = require('kafkajs/src/network/requestQueue/index.js') as {
+  new (options: object): Queue;
+  readonly prototype: Queue;
+};
 
 function queue(): Queue {
   const silent = (): void => undefined;
@@ -29,6 +31,24 @@ function request(correlationId: number, sendRequest: () => void): object {
 
 afterEach(() => {
   vi.useRealTimers();
+  vi.doUnmock('../../stream/kafka/kafkajs-version.js');
+  vi.resetModules();
+});
+
+test('a kafkajs of another version is refused, before anything of it is changed', async () => {
+  vi.resetModules();
+  vi.doMock('../../stream/kafka/kafkajs-version.js', () => ({ kafkajsVersion: () => '2.2.5' }));
+  const guards = await import('../../stream/kafka/kafkajs-guards.js');
+  const before = Object.entries(Object.getOwnPropertyDescriptors(RequestQueue.prototype));
+  expect(() => {
+    guards.applyKafkajsGuards();
+  }).toThrow('fits kafkajs 2.2.4: version 2.2.5 is installed');
+  expect(Object.entries(Object.getOwnPropertyDescriptors(RequestQueue.prototype))).toEqual(before);
+});
+
+test('the version is that of the package', () => {
+  const { version } = require('kafkajs/package.json') as { version: string };
+  expect(kafkajsVersion()).toBe(version);
 });
 
 test('no timer is armed while no request waits', () => {

@@ -11,6 +11,8 @@ export interface TailProcessOptions {
   readonly topic: string;
   /** Arguments of `truecount tail`. */
   readonly args: readonly string[];
+  /** Default: that of the package. */
+  readonly program?: string;
 }
 
 /** `truecount tail` as a process of its own; ends with the test process. */
@@ -33,7 +35,8 @@ export class TailProcess {
       TRUECOUNT_KAFKA_BROKERS: options.brokers.join(),
     });
     const common = ['--topic', options.topic, '--poll-ms', '20', '--source', 'test-host'];
-    const child = spawn(process.execPath, [PROGRAM, 'tail', ...options.args, ...common], {
+    const program = options.program ?? PROGRAM;
+    const child = spawn(process.execPath, [program, 'tail', ...options.args, ...common], {
       cwd: options.home,
       env,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
