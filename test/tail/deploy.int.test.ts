@@ -1,18 +1,19 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { packageFile } from '../../runtime/package-root.js';
 import { freePort } from '../../runtime/stack/ports.js';
 import { TopicWitness } from '../collect/support/collecting.js';
-import { PROGRAM, cleanEnvironment } from '../support/command-line.js';
+import { cleanEnvironment } from '../support/command-line.js';
 import { freshTopic, kafkaBrokers } from '../support/stack.js';
 import { until } from '../support/until.js';
 import { kubernetes, only, optionOf, systemdUnit, unitEnvironment } from './support/deploy.js';
 
-// The command lines of examples/deploy as they are there, but with a folder before each path, with
-// this Kafka and topic, and with a free port.
+// The command lines of examples/deploy as they are there, by the one file that they install, but with a
+// folder before each path, with this Kafka and topic, and with a free port.
 const MAPPING = kubernetes().configMap.data['mapping.yaml']!;
 const LINES = [1, 2, 3].map(
   (n) =>
@@ -82,7 +83,9 @@ it.each([
   writeFileSync(optionOf(moved, '--mapping'), MAPPING);
   const home = underRoot(env['TRUECOUNT_HOME']!);
   mkdirSync(home, { recursive: true });
-  child = spawn(process.execPath, [PROGRAM, ...moved], {
+  const program = underRoot('/usr/bin/truecount');
+  copyFileSync(packageFile('dist', 'truecount-tail.mjs'), program);
+  child = spawn(program, moved, {
     cwd: home,
     env: cleanEnvironment({
       ...env,
@@ -112,7 +115,7 @@ it.each([
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
   expect(performance.now() - startedMs).toBeLessThan(stopSeconds * 1000);
-  const written = filesBelow(root, [log, optionOf(moved, '--mapping')]);
+  const written = filesBelow(root, [program, log, optionOf(moved, '--mapping')]);
   expect(written.length).toBeGreaterThan(0);
   expect(written.filter((path) => !path.startsWith(`${home}/`))).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,15 @@ import { packageFile } from '../../runtime/package-root.js';
 import { onPath } from '../../runtime/stack/temporal-binary.js';
 import { problemWith } from '../repo/commands.js';
 import { skipUnless } from '../support/skip-unless.js';
-import { kubernetes, only, optionOf, systemdUnit, unitEnvironment } from './support/deploy.js';
+import {
+  dockerfile,
+  installed,
+  kubernetes,
+  only,
+  optionOf,
+  systemdUnit,
+  unitEnvironment,
+} from './support/deploy.js';
 
 const HOW_TO = readFileSync(packageFile('docs/how-to/tail-logs.md'), 'utf8');
 const PACKAGE = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as {
@@ -33,8 +41,10 @@ describe('examples/deploy/truecount-tail.service', () => {
   const { text, keys } = systemdUnit();
   const [program = '', ...args] = only(keys, 'Service.ExecStart').split(' ');
 
-  it('calls the program of the package, with options and settings that exist', async () => {
+  it('calls the program of the one file, with options and settings that exist', async () => {
+    // By the name that the package gives it: the command lines of the documents fit both.
     expect(program).toBe(`/usr/bin/${Object.keys(PACKAGE.bin)[0]!}`);
+    expect(installed(text).get(program)).toBe('dist/truecount-tail.mjs');
     expect(await problemWith(['truecount', ...args].join(' '))).toBeUndefined();
     const config = expectSettings(unitEnvironment(keys));
     expect(config.home).toBe(`/var/lib/${only(keys, 'Service.StateDirectory')}`);
@@ -54,14 +64,14 @@ describe('examples/deploy/truecount-tail.service', () => {
       [secretFile!]: '/x',
     });
     expect(known.ignored).toEqual([]);
-    const [, path] =
-      /^file:\/\/\/usr\/lib\/node_modules\/truecount\/(.*)$/.exec(
-        only(keys, 'Unit.Documentation'),
-      ) ?? [];
-    expect(existsSync(packageFile(path!))).toBe(true);
-    expect(PACKAGE.files).toContain(path!.split('/')[0]);
+    const [, page] = /^file:\/\/(.*)$/.exec(only(keys, 'Unit.Documentation')) ?? [];
+    for (const path of [program, page!, optionOf(args, '--mapping')]) {
+      const from = installed(text).get(path);
+      expect(from, path).toBeDefined();
+      expect(existsSync(packageFile(from!)), from).toBe(true);
+      expect(PACKAGE.files).toContain(from!.split('/')[0]);
+    }
     const head = text.slice(0, text.indexOf('[Unit]'));
-    expect(head).toContain(optionOf(args, '--mapping'));
     expect(head).toMatch(new RegExp(`useradd .* ${only(keys, 'Service.User')}\\b`));
   });
 
@@ -74,7 +84,7 @@ describe('examples/deploy/truecount-tail.service', () => {
     try {
       // The programs and pages of the package are not installed where the tests run.
       const file = join(folder, 'truecount-tail.service');
-      writeFileSync(file, text.replace(program, process.execPath));
+      writeFileSync(file, text.replace(`ExecStart=${program}`, `ExecStart=${process.execPath}`));
       const { status, stdout, stderr } = spawnSync(
         'systemd-analyze',
         ['verify', '--man=no', file],
@@ -92,9 +102,22 @@ describe('examples/deploy/tail-daemonset.yaml', () => {
   const { configMap, daemonSet, container } = kubernetes();
   const { metadata, spec } = daemonSet.spec.template;
 
-  it('calls the program of the package, with options and settings that exist', async () => {
+  it('runs the image of tail.Dockerfile: the one file under the name of the program', () => {
+    const { FROM, COPY, USER, ENTRYPOINT } = dockerfile();
+    const image = `${PACKAGE.name}-tail:${PACKAGE.version}`;
+    expect(container.image.endsWith(`/${image}`)).toBe(true);
+    const text = readFileSync(packageFile('examples/deploy/tail.Dockerfile'), 'utf8');
+    expect(text).toContain(`-t ${container.image} dist\n`);
+    expect(Number(/^node:(\d+)-/.exec(FROM!)?.[1])).toBeGreaterThan(20);
+    expect(COPY).toBe(`truecount-tail.mjs /usr/local/bin/${container.command[0]!}`);
+    expect(statSync(packageFile('dist/truecount-tail.mjs')).mode & 0o111).toBe(0o111);
+    const { runAsUser, runAsGroup } = spec.securityContext;
+    expect(USER).toBe(`${String(runAsUser)}:${String(runAsGroup)}`);
+    expect(JSON.parse(ENTRYPOINT!)).toEqual(container.command);
+  });
+
+  it('calls a program that there is, with options and settings that exist', async () => {
     expect(container.command).toEqual(Object.keys(PACKAGE.bin));
-    expect(container.image).toMatch(new RegExp(`/${PACKAGE.name}:${PACKAGE.version}$`));
     const words = container.args.flatMap((arg) => arg.split('='));
     expect(await problemWith(`truecount ${words.join(' ')}`)).toBeUndefined();
     const given = container.env.filter(({ name }) => name.startsWith('TRUECOUNT_'));

@@ -21,6 +21,21 @@ export function systemdUnit(): { readonly text: string; readonly keys: Unit } {
   return { text, keys };
 }
 
+/** What the lines `install … FROM TO` of the unit's head put where, by where. */
+export function installed(text: string): ReadonlyMap<string, string> {
+  const lines = text.matchAll(/^# +install -D -m \d+ (\S+) (\S+)$/gm);
+  return new Map([...lines].map(([, from, to]) => [to!, from!]));
+}
+
+/** `examples/deploy/tail.Dockerfile`: what stands behind its instructions, each of which is there once. */
+export function dockerfile(): Readonly<Record<string, string>> {
+  const text = readFileSync(packageFile('examples/deploy/tail.Dockerfile'), 'utf8');
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const pairs = lines.map((line) => line.split(/ (.*)/s, 2) as [string, string]);
+  if (new Set(pairs.map(([name]) => name)).size < pairs.length) throw new Error('one stands twice');
+  return Object.fromEntries(pairs);
+}
+
 /** The only value of a key. */
 export function only(keys: Unit, key: string): string {
   const [value, ...more] = keys.get(key) ?? [];
@@ -68,6 +83,7 @@ export interface DaemonSet {
       };
       readonly spec: {
         readonly terminationGracePeriodSeconds: number;
+        readonly securityContext: { readonly runAsUser: number; readonly runAsGroup: number };
         readonly containers: readonly Container[];
         readonly initContainers: readonly { readonly volumeMounts: readonly VolumeMount[] }[];
         readonly volumes: readonly {
