@@ -124,10 +124,12 @@ describe('truecount-tail.mjs alone in a folder', () => {
     expect(own).toEqual(other);
   });
 
-  it('names the licenses of what is in it', () => {
+  it('names the licenses of what is in it, and is small: nothing of the other services', () => {
     const text = readFileSync(oneFile, 'utf8');
     const names = [...text.matchAll(/^(\S+) \S+, license: /gm)].map((match) => match[1]);
     expect(names).toEqual(expect.arrayContaining(['kafkajs', 'pino', 'truecount', 'typebox']));
     expect(names).not.toContain('pg');
+    expect(names).not.toContain('fastify');
+    expect(text.length).toBeLessThan(2_000_000);
   });
 });
