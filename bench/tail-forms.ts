@@ -33,7 +33,7 @@ export async function benchTailForms(rounds: number): Promise<Report> {
     await ensureTopics(config);
     writeFileSync(join(dir, 'clicks.ndjson'), '');
     mkdirSync(join(dir, 'alone'));
-    const oneFile = join(dir, 'alone', 'truecount');
+    const oneFile = join(dir, 'alone', 'truecount-tail.mjs');
     copyFileSync(packageFile('dist', 'truecount-tail.mjs'), oneFile);
     const programs = { package: packageFile('dist', 'cli', 'main.js'), 'one file': oneFile };
     const starts = Object.entries(programs).map(([form, program]) => {

@@ -1,8 +1,16 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { hostname, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { packageFile } from '../../runtime/package-root.js';
 import { freePort } from '../../runtime/stack/ports.js';
@@ -10,7 +18,14 @@ import { TopicWitness } from '../collect/support/collecting.js';
 import { cleanEnvironment } from '../support/command-line.js';
 import { freshTopic, kafkaBrokers } from '../support/stack.js';
 import { until } from '../support/until.js';
-import { kubernetes, only, optionOf, systemdUnit, unitEnvironment } from './support/deploy.js';
+import {
+  kubernetes,
+  linked,
+  only,
+  optionOf,
+  systemdUnit,
+  unitEnvironment,
+} from './support/deploy.js';
 
 // The command lines of examples/deploy as they are there, by the one file that they install, but with a
 // folder before each path, with this Kafka and topic, and with a free port.
@@ -83,8 +98,10 @@ it.each([
   writeFileSync(optionOf(moved, '--mapping'), MAPPING);
   const home = underRoot(env['TRUECOUNT_HOME']!);
   mkdirSync(home, { recursive: true });
-  const program = underRoot('/usr/bin/truecount');
-  copyFileSync(packageFile('dist', 'truecount-tail.mjs'), program);
+  const { from, to } = linked(systemdUnit().text);
+  const [program, oneFile] = [underRoot(from), underRoot(to)];
+  copyFileSync(packageFile('dist', 'truecount-tail.mjs'), oneFile);
+  symlinkSync(relative(dirname(program), oneFile), program);
   child = spawn(program, moved, {
     cwd: home,
     env: cleanEnvironment({
@@ -115,7 +132,7 @@ it.each([
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
   expect(performance.now() - startedMs).toBeLessThan(stopSeconds * 1000);
-  const written = filesBelow(root, [program, log, optionOf(moved, '--mapping')]);
+  const written = filesBelow(root, [oneFile, log, optionOf(moved, '--mapping')]);
   expect(written.length).toBeGreaterThan(0);
   expect(written.filter((path) => !path.startsWith(`${home}/`))).toEqual([]);
 });

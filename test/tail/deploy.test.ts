@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseMapping } from '../../ingest/mapping/mapping.js';
 import { loadConfig } from '../../runtime/config.js';
@@ -14,6 +14,7 @@ import {
   dockerfile,
   installed,
   kubernetes,
+  linked,
   only,
   optionOf,
   systemdUnit,
@@ -44,7 +45,10 @@ describe('examples/deploy/truecount-tail.service', () => {
   it('calls the program of the one file, with options and settings that exist', async () => {
     // By the name that the package gives it: the command lines of the documents fit both.
     expect(program).toBe(`/usr/bin/${Object.keys(PACKAGE.bin)[0]!}`);
-    expect(installed(text).get(program)).toBe('dist/truecount-tail.mjs');
+    // Not the file itself: Node may take one without `.mjs` for something else, and do nothing.
+    const { from, to } = linked(text);
+    expect([from, extname(to)]).toEqual([program, '.mjs']);
+    expect(installed(text).get(to)).toBe('dist/truecount-tail.mjs');
     expect(await problemWith(['truecount', ...args].join(' '))).toBeUndefined();
     const config = expectSettings(unitEnvironment(keys));
     expect(config.home).toBe(`/var/lib/${only(keys, 'Service.StateDirectory')}`);
@@ -65,7 +69,7 @@ describe('examples/deploy/truecount-tail.service', () => {
     });
     expect(known.ignored).toEqual([]);
     const [, page] = /^file:\/\/(.*)$/.exec(only(keys, 'Unit.Documentation')) ?? [];
-    for (const path of [program, page!, optionOf(args, '--mapping')]) {
+    for (const path of [page!, optionOf(args, '--mapping')]) {
       const from = installed(text).get(path);
       expect(from, path).toBeDefined();
       expect(existsSync(packageFile(from!)), from).toBe(true);
@@ -103,13 +107,16 @@ describe('examples/deploy/tail-daemonset.yaml', () => {
   const { metadata, spec } = daemonSet.spec.template;
 
   it('runs the image of tail.Dockerfile: the one file under the name of the program', () => {
-    const { FROM, COPY, USER, ENTRYPOINT } = dockerfile();
+    const { FROM, COPY, RUN, USER, ENTRYPOINT } = dockerfile();
     const image = `${PACKAGE.name}-tail:${PACKAGE.version}`;
     expect(container.image.endsWith(`/${image}`)).toBe(true);
     const text = readFileSync(packageFile('examples/deploy/tail.Dockerfile'), 'utf8');
     expect(text).toContain(`-t ${container.image} dist\n`);
     expect(Number(/^node:(\d+)-/.exec(FROM!)?.[1])).toBeGreaterThan(20);
-    expect(COPY).toBe(`truecount-tail.mjs /usr/local/bin/${container.command[0]!}`);
+    const { from, to } = linked(RUN!);
+    expect(from).toBe(`/usr/local/bin/${container.command[0]!}`);
+    expect(COPY).toBe(`${basename(to)} ${dirname(to)}/`);
+    expect(basename(to)).toBe('truecount-tail.mjs');
     expect(statSync(packageFile('dist/truecount-tail.mjs')).mode & 0o111).toBe(0o111);
     const { runAsUser, runAsGroup } = spec.securityContext;
     expect(USER).toBe(`${String(runAsUser)}:${String(runAsGroup)}`);

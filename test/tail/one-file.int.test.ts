@@ -7,6 +7,8 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -22,13 +24,16 @@ import { TailProcess } from './support/tail-process.js';
 const BUNDLE = packageFile('dist', 'truecount-tail.mjs');
 
 let folder: string;
-/** The one file where a server has it: under the name of the program, with nothing beside it. */
+/** The one file where a server has it: behind the name of the program, with nothing else beside it. */
 let oneFile: string;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'truecount-one-file-'));
   oneFile = join(folder, 'truecount');
-  copyFileSync(BUNDLE, oneFile);
+  copyFileSync(BUNDLE, join(folder, 'truecount-tail.mjs'));
+  symlinkSync('truecount-tail.mjs', oneFile);
+  // Below one, Node runs nothing of a module whose own name does not end in `.mjs`, and reports success.
+  writeFileSync(join(folder, 'package.json'), '{}');
 });
 
 afterEach(() => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { packageFile } from '../../../runtime/package-root.js';
 
@@ -25,6 +26,12 @@ export function systemdUnit(): { readonly text: string; readonly keys: Unit } {
 export function installed(text: string): ReadonlyMap<string, string> {
   const lines = text.matchAll(/^# +install -D -m \d+ (\S+) (\S+)$/gm);
   return new Map([...lines].map(([, from, to]) => [to!, from!]));
+}
+
+/** The line `ln -s TO FROM` of a text, as the paths that it leads from and to. */
+export function linked(text: string): { readonly from: string; readonly to: string } {
+  const [, to, from] = /\bln -s (\S+) (\S+)$/m.exec(text)!;
+  return { from: from!, to: join(dirname(from!), to!) };
 }
 
 /** `examples/deploy/tail.Dockerfile`: what stands behind its instructions, each of which is there once. */
