@@ -9,6 +9,7 @@ import { StateLock } from '../ingest/tail/lock.js';
 import { createTailMetrics } from '../ingest/tail/metrics.js';
 import type { TailMetrics } from '../ingest/tail/metrics.js';
 import type { Pattern } from '../ingest/tail/names.js';
+import { OwnFiles } from '../ingest/tail/own-files.js';
 import { RejectsFile } from '../ingest/tail/rejects.js';
 import { Scanner } from '../ingest/tail/scan.js';
 import { FIRST_SILENCE_MS, Sender } from '../ingest/tail/sender.js';
@@ -52,7 +53,7 @@ const LAST_ROUND_MS = 5_000;
 /**
  * Follows files until it is told to stop.
  * @throws TruecountError `conflict` if another tail has the state, `invalid_argument` if it is
- * damaged, `not_found` without the topic, `dependency_unreachable` if Kafka refuses us; a Kafka that
+ * damaged or a log is a file of the tail's own, `not_found` without the topic, `dependency_unreachable` if Kafka refuses us; a Kafka that
  * is away is waited for.
  */
 export async function runTail(
@@ -60,6 +61,7 @@ export async function runTail(
   config: Config,
   log: Logger,
 ): Promise<RunningService> {
+  await ownFiles(settings).assertNoneOf(settings.patterns.flatMap(({ file }) => file ?? []));
   prepareStateFolder(settings.stateFile);
   const processes = { startedOf: (pid: number) => processRef(pid)?.started };
   const lock = StateLock.take(`${settings.stateFile}.lock`, processes, Date.now());
@@ -136,6 +138,10 @@ async function startLocked(
   };
 }
 
+function ownFiles({ stateFile, rejectsFile }: TailSettings): OwnFiles {
+  return new OwnFiles(stateFile, rejectsFile);
+}
+
 interface TailParts {
   readonly state: TailState;
   readonly sender: Sender;
@@ -147,9 +153,7 @@ interface TailParts {
 function openTail(settings: TailSettings, parts: TailParts): Tail {
   const { patterns, mapping, source, graceMs } = settings;
   const { state, sender, metrics, log, lock } = parts;
-  const own = [settings.stateFile, settings.rejectsFile];
-  const isOwn = (path: string): boolean => own.some((one) => path.startsWith(one));
-  const scanner = new Scanner({ patterns, isOwn, graceMs });
+  const scanner = new Scanner({ patterns, own: ownFiles(settings), graceMs });
   const rejects = new RejectsFile(settings.rejectsFile, settings.rejectsBytesMax);
   return new Tail({
     state,

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
@@ -6,6 +6,7 @@ import { TruecountError } from '../../core/errors.js';
 import { FORMATS, openRecordReader, type Format } from '../../ingest/formats/record-reader.js';
 import type { Mapping } from '../../ingest/mapping/mapping-schema.js';
 import { parsePattern, type Pattern } from '../../ingest/tail/names.js';
+import { isFolder, whyUnmatched } from '../../ingest/tail/unmatched.js';
 import { runToEnd } from '../../runtime/run-to-end.js';
 import { runTail } from '../../runtime/tail-service.js';
 import { formatFor } from '../format-options.js';
@@ -93,10 +94,9 @@ async function run(files: readonly string[], options: TailVerbOptions): Promise<
     forgetMs: options.forgetDays * DAY_MS,
   };
   const code = await runToEnd('tail', config, async (log) => {
-    for (const {
-      place: { folder },
-    } of patterns) {
-      if (!isFolder(folder)) log.warn({ folder }, 'there is no such folder yet');
+    for (const [i, pattern] of patterns.entries()) {
+      const why = whyUnmatched(pattern);
+      if (why !== undefined) log.warn({ argument: files[i] }, why);
     }
     return runTail(settings, config, log);
   });
@@ -106,7 +106,7 @@ async function run(files: readonly string[], options: TailVerbOptions): Promise<
 
 function patternOf(file: string): Pattern {
   try {
-    return parsePattern(file, process.cwd());
+    return parsePattern(file, process.cwd(), existsSync);
   } catch (error) {
     throw new TruecountError('invalid_argument', (error as Error).message, {
       hint: "name the folders one by one, or let the shell do it: '/var/log/a/*.log' /var/log/b",
@@ -131,10 +131,6 @@ export function checkFormats(
     const name = file.replaceAll('*', '');
     openRecordReader({ format: formatFor(name, asked, mapping), mapping });
   }
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function atLeast(min: number): (text: string) => number {

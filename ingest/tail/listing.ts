@@ -1,6 +1,9 @@
+import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { groupBy } from '../../core/group-by.js';
 import { attempt } from './attempt.js';
+import { fileStats } from './content.js';
 import { namedPaths } from './names.js';
 import type { Pattern, Place } from './names.js';
 
@@ -18,10 +21,17 @@ interface Listed {
   readonly changedMs: number;
   readonly readMs: number;
   readonly names: number;
+  readonly folderId: string;
   readonly paths: ReadonlyMap<string, 'asked' | 'rotated'>;
+  readonly links: ReadonlySet<string>;
+  readonly unreadable: ReadonlyMap<string, string>;
 }
 
 export interface Listing {
+  /** Device and inode. */
+  readonly folderId: string;
+  /** Those of the paths that are symbolic links. */
+  readonly links: ReadonlySet<string>;
   readonly paths: ReadonlyMap<string, 'asked' | 'rotated'>;
   /** No name has come, gone or moved since the last look, as far as the folder says. */
   readonly isSame: boolean;
@@ -43,7 +53,9 @@ export class Listings {
       const now = await attempt(folder, unreadable, () => look(folder, inIt, before, nowMs));
       if (now === undefined) continue;
       listed.set(folder, now);
-      listings.set(folder, { paths: now.paths, isSame: now === before });
+      for (const [path, why] of now.unreadable) unreadable.set(path, why);
+      const { folderId, links, paths } = now;
+      listings.set(folder, { folderId, links, paths, isSame: now === before });
     }
     this.listed = listed;
     return listings;
@@ -67,7 +79,8 @@ async function look(
   nowMs: number,
 ): Promise<Listed> {
   // Before the names are read: a change in between is one of the next look.
-  const { mtimeNs: changeNs } = await stat(folder, { bigint: true });
+  const stats = await stat(folder, { bigint: true });
+  const { mtimeNs: changeNs } = stats;
   const isSame =
     before?.changeNs === changeNs &&
     before.places.length === places.length &&
@@ -75,13 +88,45 @@ async function look(
   const isRecent = before === undefined || nowMs - before.readMs < READ_EVERY_MS;
   const isSettled = before !== undefined && nowMs - before.changedMs >= COARSE_MS;
   if (isSame && isRecent && isSettled && before.names >= NAMES_MANY) return before;
-  const names = (await readdir(folder)).toSorted();
+  const entries = await readdir(folder, { withFileTypes: true, encoding: 'buffer' });
+  const { names, links, unreadable } = readEntries(entries, places);
   return {
     places,
     changeNs,
     changedMs: before !== undefined && isSame ? before.changedMs : nowMs,
     readMs: nowMs,
     names: names.length,
+    folderId: fileStats(stats).fileId,
     paths: namedPaths(places, names),
+    links,
+    unreadable,
   };
+}
+
+/** What the entries of a folder are. A name that is not UTF-8 is no path here. */
+function readEntries(
+  entries: readonly Dirent<Buffer>[],
+  places: readonly Place[],
+): Pick<Listed, 'links' | 'unreadable'> & { names: string[] } {
+  const folder = places[0]!.folder;
+  const names: string[] = [];
+  const links = new Set<string>();
+  const unreadable = new Map<string, string>();
+  for (const entry of entries) {
+    const name = entry.name.toString();
+    if (Buffer.from(name).equals(entry.name)) {
+      names.push(name);
+      if (entry.isSymbolicLink()) links.add(join(folder, name));
+    } else if (!entry.isDirectory() && places.some(({ named }) => named(name) !== undefined)) {
+      unreadable.set(join(folder, escaped(entry.name)), 'its name is not UTF-8: rename it');
+    }
+  }
+  return { names: names.toSorted(), links, unreadable };
+}
+
+/** A name in ASCII, with `\xNN` for other bytes. */
+function escaped(name: Buffer): string {
+  return name
+    .toString('latin1')
+    .replaceAll(/[^ -~]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

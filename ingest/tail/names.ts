@@ -21,12 +21,17 @@ const WILD = /[*?[\]]/;
 
 /**
  * What an argument stands for. A name with `*`, `?` or `[…]` in its last part is a glob, in which
- * as in a shell a leading dot must be written. A folder stands for all its files, not those of
+ * as in a shell a leading dot must be written, unless `isThere` says that there is something of
+ * just this name; what comes under it later belongs to the glob, too. A folder stands for all its files, not those of
  * folders in it; with a `/` at its end it need not be there yet. A file stands for itself, and its
  * name with `.` or `-` and more behind it for what was rotated away.
  * @throws RangeError if there is a wildcard in a folder's name.
  */
-export function parsePattern(argument: string, cwd: string): Pattern {
+export function parsePattern(
+  argument: string,
+  cwd: string,
+  isThere: (path: string) => boolean,
+): Pattern {
   const path = resolve(cwd, argument);
   const inside = { folder: path, named: (name: string) => asked(!name.startsWith('.')) };
   const folder = dirname(path);
@@ -35,12 +40,9 @@ export function parsePattern(argument: string, cwd: string): Pattern {
     throw new RangeError(`${argument}: wildcards are for the last part of a path only`);
   }
   if (argument.endsWith('/')) return { place: inside };
-  if (WILD.test(base)) {
-    const glob = globExpression(base);
-    return { place: { folder, named: (name) => asked(glob.test(name)) } };
-  }
+  const glob = WILD.test(base) && !isThere(path) ? globExpression(base) : undefined;
   const named = (name: string): ReturnType<Place['named']> => {
-    if (name === base) return 'asked';
+    if (name === base || glob?.test(name) === true) return 'asked';
     return name.startsWith(`${base}.`) || name.startsWith(`${base}-`) ? 'rotated' : undefined;
   };
   return { place: { folder, named }, folder: inside, file: path };

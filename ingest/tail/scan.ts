@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { attempt } from './attempt.js';
 import { fileStats, gunzipHead, kindOfBytes, openContent } from './content.js';
 import type { Content, FileStats } from './content.js';
@@ -6,6 +7,7 @@ import { SAMPLE_BYTES_MAX } from './known-file.js';
 import type { SeenFile } from './known-file.js';
 import { Listings } from './listing.js';
 import type { Pattern } from './names.js';
+import type { OwnFiles } from './own-files.js';
 
 /** So many compressed bytes give SAMPLE_BYTES_MAX decompressed ones, and at most some megabytes. */
 const GZ_HEAD_BYTES = 4096;
@@ -58,8 +60,8 @@ export interface Scan {
 
 export interface ScannerOptions {
   readonly patterns: readonly Pattern[];
-  /** Files that are not logs: the tail's own. */
-  readonly isOwn: (path: string) => boolean;
+  /** Files that are not logs. */
+  readonly own: OwnFiles;
   /** How long a gz file may take until its beginning is there, ms. */
   readonly graceMs: number;
 }
@@ -123,9 +125,13 @@ export class Scanner {
   ): Promise<Map<string, Found>> {
     const found = new Map<string, Found>();
     const looks = new Map<string, Look>();
-    for (const { paths, isSame } of (await this.listings.list(nowMs, unreadable)).values()) {
+    const { own } = this.options;
+    const isOwn = await own.look();
+    for (const listing of (await this.listings.list(nowMs, unreadable)).values()) {
+      const { folderId, paths, links, isSame } = listing;
       for (const [path, named] of paths) {
-        if (this.options.isOwn(path)) continue;
+        if (isOwn(folderId, basename(path))) continue;
+        if (links.has(path) && (await own.has(path))) continue;
         let look = isSame ? this.recent(path, nowMs) : undefined;
         look ??= await attempt(path, unreadable, async () => {
           return { stats: fileStats(await stat(path, { bigint: true })), atMs: nowMs };

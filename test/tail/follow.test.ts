@@ -14,6 +14,8 @@ import {
 import { describe, expect, it } from 'vitest';
 import { readItems } from '../../ingest/formats/read-items.js';
 import { openRecordReader } from '../../ingest/formats/record-reader.js';
+import { parsePattern } from '../../ingest/tail/names.js';
+import { whyUnmatched } from '../../ingest/tail/unmatched.js';
 import { until } from '../support/until.js';
 import { CSV, harnesses, lines } from './support/harness.js';
 
@@ -171,6 +173,76 @@ describe('names and inodes', () => {
     await until('it is said', () => h.tail!.files.problem()?.includes('would be NDJSON'));
     expect(h.texts()).toHaveLength(1);
     expect(await h.metric('truecount_tail_set_aside_files')).toBe(1);
+  });
+
+  it('says of a file whose name is not UTF-8 that it is not read, until it is renamed', async () => {
+    const h = begin();
+    const name = Buffer.from(`${h.path('a')}\u00e9.log`, 'latin1');
+    writeFileSync(name, lines('a', 2));
+    mkdirSync(Buffer.from(`${h.path('folder')}\u00e9`, 'latin1'));
+    writeFileSync(h.path('é.log'), lines('b', 1));
+    h.start();
+    await h.untilSent(1);
+    expect(h.tail!.files.problem()).toContain('a\\xe9.log: its name is not UTF-8');
+    expect(await h.metric('truecount_tail_set_aside_files')).toBe(1);
+    expect(h.logged.filter((line) => line.includes('"level":50'))).toHaveLength(1);
+    renameSync(name, h.path('a.log'));
+    await h.untilSent(3);
+    expect(h.tail!.files.problem()).toBeUndefined();
+  });
+
+  it('takes a name with wildcards for that of a file that is there, with its rotated ones', async () => {
+    const h = begin({ patterns: ['clicks[1].log'] });
+    writeFileSync(h.path('clicks[1].log'), lines('a', 1));
+    writeFileSync(h.path('clicks1.log'), lines('none', 1));
+    h.start();
+    await h.untilSent(1);
+    await h.stop();
+    renameSync(h.path('clicks[1].log'), h.path('clicks[1].log.1'));
+    appendFileSync(h.path('clicks[1].log.1'), lines('b', 1));
+    writeFileSync(h.path('clicks[1].log'), lines('c', 1));
+    h.start();
+    expect((await h.untilSent(3)).sort()).toEqual(['a', 'b', 'c'].map((n) => `{"n":"${n}0"}`));
+  });
+
+  it('takes it for a glob where there is no such file, and the file too if it comes', async () => {
+    const h = begin({ patterns: ['clicks[1].log', 'folder[1]'] });
+    writeFileSync(h.path('clicks1.log'), lines('a', 1));
+    mkdirSync(h.path('folder[1]'));
+    writeFileSync(h.path('folder[1]/x.log'), lines('x', 1));
+    h.start();
+    await h.untilSent(2);
+    writeFileSync(h.path('clicks[1].log'), lines('b', 1));
+    await h.untilSent(3);
+  });
+
+  it('says of which arguments there is nothing yet', () => {
+    const h = begin();
+    mkdirSync(h.path('empty'));
+    mkdirSync(h.path('folders/in'), { recursive: true });
+    writeFileSync(h.path('a.log'), '');
+    writeFileSync(h.path('b.log.1'), '');
+    const whys = [
+      'a.log',
+      'b.log',
+      'c.log',
+      '*.log',
+      '*.csv',
+      'empty',
+      'folders/',
+      'none/',
+      'no/x',
+      '',
+    ];
+    const of = (name: string): string | undefined =>
+      whyUnmatched(parsePattern(h.path(name), '/', existsSync));
+    expect(whys.filter((name) => of(name)?.includes('no such file'))).toEqual([
+      'c.log',
+      '*.csv',
+      'empty',
+      'folders/',
+    ]);
+    expect(whys.filter((name) => of(name)?.includes('no folder'))).toEqual(['none/', 'no/x']);
   });
 
   it('says of a pipe that it cannot follow it', async () => {

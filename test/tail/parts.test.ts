@@ -1,4 +1,12 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -70,22 +78,22 @@ describe('names', () => {
 
   it('a file stands for its rotated names, too; a folder for what is in it', () => {
     const names = ['a.log', 'a.log.1', 'a.log-20261121.gz', 'a.logs', '.hidden'];
-    const named = ['a.log', 'a.log.1'].map((name) => parsePattern(name, '/l').place);
+    const named = ['a.log', 'a.log.1'].map((name) => parsePattern(name, '/l', existsSync).place);
     expect(Object.fromEntries(namedPaths(named, names))).toEqual({
       '/l/a.log': 'asked',
       '/l/a.log.1': 'asked',
       '/l/a.log-20261121.gz': 'rotated',
     });
     const inside = Object.fromEntries(names.slice(0, 4).map((name) => [`/m/${name}`, 'asked']));
-    const { place, folder } = parsePattern('/m', '/l');
+    const { place, folder } = parsePattern('/m', '/l', existsSync);
     expect(place.folder).toBe('/');
     expect(Object.fromEntries(namedPaths([folder!], names))).toEqual(inside);
-    const { place: always } = parsePattern('/m/', '/l');
+    const { place: always } = parsePattern('/m/', '/l', existsSync);
     expect(Object.fromEntries(namedPaths([always], names))).toEqual(inside);
   });
 
   it.each(['/var/*/a.log', '/var/*/'])('refuses a wildcard in the name of a folder: %s', (path) => {
-    expect(() => parsePattern(path, '/')).toThrow('last part');
+    expect(() => parsePattern(path, '/', existsSync)).toThrow('last part');
   });
 
   it.each([

@@ -1,8 +1,16 @@
-import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { parsePattern } from '../../ingest/tail/names.js';
+import { OwnFiles } from '../../ingest/tail/own-files.js';
 import { Scanner } from '../../ingest/tail/scan.js';
 
 let folder: string;
@@ -20,8 +28,8 @@ type Look = (nowMs: number) => Promise<Map<string, number>>;
 
 function scannerOf(count: number): Look {
   for (let i = 0; i < count; i++) writeFileSync(join(folder, `${String(i)}.log`), 'x\n');
-  const patterns = [parsePattern(folder, '/')];
-  const scanner = new Scanner({ patterns, isOwn: () => false, graceMs: 0 });
+  const patterns = [parsePattern(folder, '/', existsSync)];
+  const scanner = new Scanner({ patterns, own: new OwnFiles('/none', '/none'), graceMs: 0 });
   return async (nowMs) => {
     const { files } = await scanner.scan(nowMs, [], () => undefined);
     return new Map(files.map(({ path, size }) => [path.slice(folder.length + 1), size]));

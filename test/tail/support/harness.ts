@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -13,6 +13,7 @@ import { parseMapping } from '../../../ingest/mapping/mapping.js';
 import type { Mapping } from '../../../ingest/mapping/mapping-schema.js';
 import { createTailMetrics } from '../../../ingest/tail/metrics.js';
 import { parsePattern } from '../../../ingest/tail/names.js';
+import { OwnFiles } from '../../../ingest/tail/own-files.js';
 import type { Reject } from '../../../ingest/tail/rejects.js';
 import { Scanner } from '../../../ingest/tail/scan.js';
 import { prepareStateFolder, readState, writeState } from '../../../ingest/tail/state-file.js';
@@ -40,6 +41,10 @@ export interface HarnessOptions {
   readonly mapping?: Mapping;
   readonly graceMs?: number;
   readonly forgetMs?: number;
+  /** Below the temporary folder, in which `logs` and `link` are that of the logs; default `state/state.json`. */
+  readonly stateFile?: string;
+  /** Likewise; default `state/rejects`. Nothing is written there. */
+  readonly rejectsFile?: string;
 }
 
 /** Makes harnesses, each of which is closed after its test. */
@@ -59,7 +64,8 @@ export function harnesses(): (options?: HarnessOptions) => Harness {
 export class Harness {
   readonly folder = mkdtempSync(join(tmpdir(), 'truecount-tail-'));
   readonly logs = join(this.folder, 'logs');
-  readonly stateFile = join(this.folder, 'state', 'state.json');
+  readonly stateFile: string;
+  readonly rejectsFile: string;
   readonly sent: SourceRecord[] = [];
   readonly rejects: Reject[] = [];
   /** Nothing is acknowledged before it resolves. */
@@ -74,8 +80,11 @@ export class Harness {
   private running: Promise<void> | undefined;
 
   constructor(private readonly options: HarnessOptions = {}) {
-    prepareStateFolder(this.stateFile);
+    this.stateFile = join(this.folder, options.stateFile ?? 'state/state.json');
+    this.rejectsFile = join(this.folder, options.rejectsFile ?? 'state/rejects');
     prepareStateFolder(join(this.logs, 'x'));
+    symlinkSync('logs', join(this.folder, 'link'));
+    prepareStateFolder(this.stateFile);
   }
 
   /** As written, also with a `/` at its end. */
@@ -85,8 +94,12 @@ export class Harness {
 
   start(): void {
     const { patterns = ['*'], mapping, graceMs = 100 } = this.options;
-    const parsed = patterns.map((pattern) => parsePattern(this.path(pattern), '/'));
-    const scanner = new Scanner({ patterns: parsed, isOwn: () => false, graceMs });
+    const parsed = patterns.map((pattern) => parsePattern(this.path(pattern), '/', existsSync));
+    const scanner = new Scanner({
+      patterns: parsed,
+      own: new OwnFiles(this.stateFile, this.rejectsFile),
+      graceMs,
+    });
     this.registry = new Registry();
     const metrics = createTailMetrics(this.registry, {
       files: () => tail.files.lag(),
