@@ -1,10 +1,13 @@
 import type { Logger } from 'pino';
 import type { Content } from './content.js';
-import { closeContent, contentOf, follow, openSeen, unreadBytes } from './followed.js';
-import type { Followed } from './followed.js';
-import { START, beginsWith } from './known-file.js';
+import { copiedIn } from './copy-of.js';
+import type { Ending } from './copy-of.js';
+import { closeContent, contentOf, follow, lagOf, limitOpen, unreadBytes } from './followed.js';
+import type { Followed, Lag } from './followed.js';
+import { START } from './known-file.js';
 import type { KnownFile, Position, SeenFile } from './known-file.js';
 import { LeftAlone } from './left-alone.js';
+import type { Held } from './left-alone.js';
 import { pairOf, planFiles } from './plan.js';
 import type { Decision } from './plan.js';
 import type { Scan } from './scan.js';
@@ -12,8 +15,6 @@ import type { TailState } from './state-file.js';
 
 /** A file that is there is noted so often as seen. */
 const SEEN_EVERY_MS = 60_000;
-/** Files held open at once; the others are opened when they have grown. */
-const OPEN_MAX = 256;
 
 export interface FilesOptions {
   readonly state: TailState;
@@ -89,7 +90,7 @@ export class FollowedFiles {
       this.changed = true;
     }
     this.hasLooked = true;
-    await this.limitOpen();
+    await limitOpen([...this.followed.values()]);
   }
 
   /** Those that can be read. */
@@ -123,14 +124,10 @@ export class FollowedFiles {
   }
 
   /** Files with their unread bytes, for whoever asks. */
-  lag(): { path: string; bytes: number; sinceMs: number | undefined }[] {
+  lag(): Lag[] {
     const known = [...this.followed.values()].filter(({ seen }) => seen !== undefined);
     return [
-      ...known.map((one) => {
-        const bytes = unreadBytes(one);
-        const sinceMs = bytes > 0 ? one.unread.since(one.known.offset) : undefined;
-        return { path: one.known.path, bytes, sinceMs };
-      }),
+      ...known.map(lagOf),
       ...this.undecided.map(({ path, size, quietSinceMs }) => {
         return { path, bytes: size, sinceMs: quietSinceMs };
       }),
@@ -193,24 +190,21 @@ export class FollowedFiles {
   /** Whether it is clear what the file is. */
   private async apply(decision: Decision, nowMs: number): Promise<boolean> {
     const { file } = decision;
-    const { path, fileId } = file;
     switch (decision.kind) {
       case 'go_on':
         await this.goOn(this.followed.get(decision.known.id)!, file, nowMs);
         return true;
       case 'begin':
-        this.options.log.info(
-          { file: path },
-          `${BEGIN_WORDS[decision.why]}: reading it from byte 0`,
-        );
-        await this.add({ ...START, path, firstPath: path, fileId }, file, nowMs);
+        await this.begin(file, decision.why, nowMs);
         return true;
       case 'compare':
         return this.compare(file, decision.candidates, nowMs);
+      case 'grown':
+        return this.beginBehind(file, decision.held, nowMs);
       case 'ignore':
         if (!decision.first) return true;
-        this.leftAlone.add(file);
-        this.options.log.warn({ file: path }, 'was rotated away before this began: not read');
+        await this.leftAlone.add(file);
+        this.options.log.warn({ file: file.path }, 'was rotated away before this began: not read');
         return true;
       case 'wait':
         return false;
@@ -236,6 +230,12 @@ export class FollowedFiles {
     else if (!drained && !file.gz) await this.guarded(followed, () => contentOf(followed, file));
   }
 
+  private async begin(file: SeenFile, why: keyof typeof BEGIN_WORDS, nowMs: number): Promise<void> {
+    const { path, fileId } = file;
+    this.options.log.info({ file: path }, `${BEGIN_WORDS[why]}: reading it from byte 0`);
+    await this.add({ ...START, path, firstPath: path, fileId }, file, nowMs);
+  }
+
   private async add(
     begin: Position & Pick<KnownFile, 'path' | 'firstPath' | 'fileId'>,
     file: SeenFile,
@@ -254,39 +254,50 @@ export class FollowedFiles {
     candidates: readonly KnownFile[],
     nowMs: number,
   ): Promise<boolean> {
-    const content = await openSeen(file);
-    if (content === undefined) return false;
-    try {
-      // Forward, as a gz file is read.
-      for (const known of candidates.toReversed()) {
-        const { offset, tail } = known;
-        const window = await content.read(offset - tail.bytes, tail.bytes);
-        const isShort = window.length < tail.bytes;
-        const mayGrow = nowMs - file.quietSinceMs < this.options.graceMs;
-        if (isShort && content.ended === 'cut_short' && mayGrow) return false;
-        if (!beginsWith(window, tail)) this.refuted.add(pairOf(known, file));
-      }
-    } catch (error) {
-      this.say(file.path, `cannot be read: ${(error as Error).message}`);
-      return false;
-    } finally {
-      await content.close();
+    const copied = await this.copiedIn(file, candidates, nowMs);
+    if (copied === undefined) return false;
+    for (const known of candidates) {
+      if (!copied.includes(known)) this.refuted.add(pairOf(known, file));
     }
-    const original = candidates.find((known) => !this.refuted.has(pairOf(known, file)));
+    const [original] = copied;
     if (original === undefined) return false;
-    const { path: was, firstPath, offset, head, tail, skipping, reader } = original;
+    const { path: was, offset } = original;
     this.options.log.info({ file: file.path, was, offset }, 'a copy of a known file: reading on');
-    const position = { offset, head, tail, skipping, reader };
-    await this.add({ ...position, path: file.path, firstPath, fileId: file.fileId }, file, nowMs);
+    await this.add({ ...original, path: file.path, fileId: file.fileId }, file, nowMs);
     return true;
   }
 
-  private async limitOpen(): Promise<void> {
-    const open = [...this.followed.values()].filter(
-      (one) => one.content !== undefined && !one.inFlight && one.seen?.named !== 'gone',
-    );
-    open.sort((a, b) => (b.seen?.mtimeMs ?? 0) - (a.seen?.mtimeMs ?? 0));
-    for (const one of open.slice(OPEN_MAX)) await closeContent(one);
+  /** Begins with a file that was left alone, or a copy of one; false if that is not clear yet. */
+  private async beginBehind(
+    file: SeenFile,
+    held: readonly Held[],
+    nowMs: number,
+  ): Promise<boolean> {
+    const copied = await this.copiedIn(file, held, nowMs);
+    if (copied === undefined) return false;
+    const { path } = file;
+    const [original] = copied;
+    if (original === undefined) {
+      await this.begin(file, 'new', nowMs);
+      return true;
+    }
+    const from = original.offset;
+    this.options.log.info({ file: path, from }, 'was left alone, and has more now: reading that');
+    await this.add({ ...START, from, path, firstPath: path, fileId: file.fileId }, file, nowMs);
+    return true;
+  }
+
+  private async copiedIn<T extends Ending>(
+    file: SeenFile,
+    contents: readonly T[],
+    nowMs: number,
+  ): Promise<T[] | undefined> {
+    try {
+      return await copiedIn(file, contents, nowMs - file.quietSinceMs < this.options.graceMs);
+    } catch (error) {
+      this.say(file.path, `cannot be read: ${(error as Error).message}`);
+      return undefined;
+    }
   }
 }
 

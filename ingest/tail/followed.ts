@@ -4,6 +4,9 @@ import type { RecordReader } from '../formats/record-reader.js';
 import type { KnownFile, SeenFile } from './known-file.js';
 import { UnreadSince } from './unread.js';
 
+/** Files held open at once; the others are opened when they have grown. */
+const OPEN_MAX = 256;
+
 /** A known file at work. */
 export interface Followed {
   known: KnownFile;
@@ -40,6 +43,19 @@ export function unreadBytes({ known, seen }: Followed): number {
   return Math.max(0, seen.size - known.offset);
 }
 
+/** Bytes of a file that wait, and since when (ms since 1970). */
+export interface Lag {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sinceMs: number | undefined;
+}
+
+export function lagOf(followed: Followed): Lag {
+  const { known, unread } = followed;
+  const bytes = unreadBytes(followed);
+  return { path: known.path, bytes, sinceMs: bytes > 0 ? unread.since(known.offset) : undefined };
+}
+
 /** The content of what was seen; undefined if another file has the name by now, or none. */
 export async function contentOf(followed: Followed, seen: SeenFile): Promise<Content | undefined> {
   if (followed.content !== undefined) return followed.content;
@@ -65,4 +81,13 @@ export async function closeContent(followed: Followed): Promise<void> {
   const { content } = followed;
   followed.content = undefined;
   await content?.close();
+}
+
+/** Closes files beyond those that may be open at once; the ones that changed last stay open. */
+export async function limitOpen(followed: readonly Followed[]): Promise<void> {
+  const open = followed.filter(
+    (one) => one.content !== undefined && !one.inFlight && one.seen?.named !== 'gone',
+  );
+  open.sort((a, b) => (b.seen?.mtimeMs ?? 0) - (a.seen?.mtimeMs ?? 0));
+  for (const one of open.slice(OPEN_MAX)) await closeContent(one);
 }

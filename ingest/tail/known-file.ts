@@ -15,6 +15,11 @@ export interface Sample {
 export interface Position {
   /** Bytes of content (of a gz file: decompressed) whose clicks the broker has acknowledged. */
   readonly offset: number;
+  /**
+   * The file was left alone, and held so many bytes then: the lines that end before are read, for
+   * what stands behind them, and not sent.
+   */
+  readonly from?: number;
   /** The first bytes before the offset, up to SAMPLE_BYTES_MAX of them. */
   readonly head: Sample;
   /** The last bytes before the offset, likewise. */

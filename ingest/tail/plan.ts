@@ -1,6 +1,7 @@
 import { groupBy } from '../../core/group-by.js';
 import { headBegins, headHash } from './known-file.js';
 import type { KnownFile, Sample, SeenFile } from './known-file.js';
+import type { Held } from './left-alone.js';
 
 /** What a file turned out to be, and what is to be done about it. */
 export type Decision =
@@ -24,6 +25,8 @@ export type Decision =
     }
   /** Seems to be a copy that is still being written. */
   | { readonly kind: 'wait'; readonly file: SeenFile }
+  /** Begins as files that were left alone: what stands behind that is to be read, if it is one. */
+  | { readonly kind: 'grown'; readonly file: SeenFile; readonly held: readonly Held[] }
   /** Was rotated away before the tail was first asked for it. `first`: it is to be remembered. */
   | { readonly kind: 'ignore'; readonly file: SeenFile; readonly first: boolean };
 
@@ -44,6 +47,7 @@ export interface PlanInputs {
   /** As `LeftAlone`. */
   readonly leftAlone: {
     readonly has: (file: SeenFile) => boolean;
+    readonly grown: (file: SeenFile) => readonly Held[];
     readonly isOld: (file: SeenFile) => boolean;
   };
   readonly nowMs: number;
@@ -111,6 +115,8 @@ function decideOther(
   if (candidates.length > 0) return { kind: 'compare', file, candidates };
   const partial = alike.some((one) => !file.gz && file.size < one.offset);
   if (partial && inputs.nowMs - file.firstSeenMs < inputs.graceMs) return { kind: 'wait', file };
+  const held = why === 'new' ? leftAlone.grown(file) : [];
+  if (held.length > 0) return { kind: 'grown', file, held };
   if (why === 'new' && leftAlone.isOld(file)) return { kind: 'ignore', file, first: true };
   return { kind: 'begin', file, why };
 }

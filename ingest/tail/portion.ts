@@ -6,7 +6,7 @@ import type { Content } from './content.js';
 import { SAMPLE_BYTES_MAX, beginsWith, sampleOf } from './known-file.js';
 import type { Position } from './known-file.js';
 import type { Reject } from './rejects.js';
-import { takeLines } from './take-lines.js';
+import { LF, takeLines } from './take-lines.js';
 
 /** A line may be so long with its marks; longer ones are rejected without being kept. */
 export const LINE_BYTES_MAX = RECORD_BYTES_MAX + LINE_MARKS_BYTES;
@@ -61,12 +61,14 @@ export function takePortion(
   last: boolean,
 ): Portion | undefined {
   const before = position.tail.bytes;
-  const { lines, taken, skipping } = takeLines(window.subarray(before), {
+  const bytes = window.subarray(before);
+  const old = readOld(bytes, position, reader);
+  const { lines, taken, skipping } = takeLines(bytes.subarray(old), {
     bytesMax: LINE_BYTES_MAX,
-    skipping: position.skipping,
+    skipping: position.skipping && old === 0,
     last,
   });
-  if (taken === 0 && lines.length === 0) return undefined;
+  if (old + taken === 0 && lines.length === 0) return undefined;
   const records: SourceRecord[] = [];
   const rejects: Omit<Reject, 'file'>[] = [];
   for (const bytes of lines) {
@@ -77,9 +79,10 @@ export function takePortion(
       rejects.push({ line, ...(column === undefined ? {} : { column }), reason, bytes });
     }
   }
-  const offset = position.offset + taken;
-  const read = window.subarray(0, before + taken);
+  const offset = position.offset + old + taken;
+  const read = window.subarray(0, before + old + taken);
   const next: Position = {
+    ...(position.from === undefined ? {} : { from: position.from }),
     offset,
     // Until it is full the sample grows; the window begins with the file's first byte so long.
     head:
@@ -91,4 +94,17 @@ export function takePortion(
     reader: reader.state(),
   };
   return { records, rejects, lines: lines.length, next };
+}
+
+/** Reads the lines that were there before the tail and are not sent; gives the bytes they take. */
+function readOld(
+  bytes: Buffer,
+  { offset, from = 0, skipping }: Position,
+  reader: RecordReader,
+): number {
+  if (from <= offset) return 0;
+  const end = bytes.lastIndexOf(LF, from - offset - 1) + 1;
+  const inputs = { bytesMax: LINE_BYTES_MAX, skipping, last: false };
+  for (const line of takeLines(bytes.subarray(0, end), inputs).lines) reader.read(line);
+  return end;
 }

@@ -26,6 +26,7 @@ const FileSchema = Type.Object(
     firstPath: Type.String(),
     fileId: Type.String(),
     offset: Count,
+    from: Type.Optional(Count),
     head: SampleSchema,
     tail: SampleSchema,
     skipping: Type.Boolean(),
@@ -35,7 +36,14 @@ const FileSchema = Type.Object(
   },
   closed,
 );
-const OldFileSchema = Type.Object({ mtimeMs: Type.Number(), head: SampleSchema }, closed);
+const HeldSchema = Type.Object(
+  { fileId: Type.String(), offset: Count, tail: SampleSchema },
+  closed,
+);
+const OldFileSchema = Type.Object(
+  { mtimeMs: Type.Number(), head: SampleSchema, held: Type.Optional(HeldSchema) },
+  closed,
+);
 const StateSchema = Type.Object(
   {
     version: Type.Literal(1),

@@ -1,4 +1,4 @@
-const LF = 0x0a;
+export const LF = 0x0a;
 
 export interface TakeInputs {
   /** A line may be so long; a longer one is given as null. */

@@ -50,7 +50,7 @@ describe('planFiles', () => {
     expect(only({ known: [a], seen: [file], nowMs: 1_050 }).kind).toBe('begin');
   });
 
-  it('leaves alone what was rotated away before the first start, and only that', () => {
+  it('leaves alone what was rotated away before the first start, and only that', async () => {
     const asked = ['/l/a.log'];
     const name = { path: '/l/a.log.1', named: 'rotated' } as const;
     const file = seen('1:9', 'one\n', { ...name, mtimeMs: 4_999 });
@@ -59,7 +59,7 @@ describe('planFiles', () => {
     expect(only({ seen: [file], leftAlone })).toEqual({ kind: 'ignore', file, first: true });
     expect(only({ seen: [{ ...file, mtimeMs: 5_000 }], leftAlone }).kind).toBe('begin');
     expect(only({ seen: [{ ...file, named: 'asked' }], leftAlone }).kind).toBe('begin');
-    leftAlone.add(file);
+    await leftAlone.add(file);
     leftAlone.close();
     const other = seen('1:8', 'two\n', { ...name, mtimeMs: 4_999 });
     expect(only({ seen: [other], leftAlone }).kind).toBe('begin');

@@ -12,10 +12,12 @@ import {
 } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { openRecordReader } from '../../ingest/formats/record-reader.js';
+import type { SourceRecord } from '../../ingest/formats/source-item.js';
 import type { TailState } from '../../ingest/tail/state-file.js';
 import { until } from '../support/until.js';
 import { CSV, harnesses, lines } from './support/harness.js';
-import type { Harness } from './support/harness.js';
+import type { Harness, HarnessOptions } from './support/harness.js';
 
 const begin = harnesses();
 
@@ -111,6 +113,93 @@ describe('rotation', () => {
     await h.untilSent(2);
     expect(h.texts()).toHaveLength(2);
     expect(h.logged.filter((line) => line.includes('rotated away before'))).toHaveLength(1);
+  });
+
+  describe('of before the first start, left alone, and written to later', () => {
+    const OLD_S = 1_700_000_000;
+    const begun = async (old: string, options: HarnessOptions): Promise<Harness> => {
+      const h = begin(options);
+      const [name] = options.patterns!;
+      writeFileSync(h.path(`${name!}.1`), old);
+      utimesSync(h.path(`${name!}.1`), OLD_S, OLD_S);
+      h.start();
+      await until('it has looked', () => h.saves > 0);
+      return h;
+    };
+
+    it.each([1, 100])('of %s lines: what is appended is read, and only that', async (count) => {
+      const h = await begun(`${lines('old', count)}{"n":"ha`, { patterns: ['a.log'] });
+      appendFileSync(h.path('a.log.1'), `lf"}\n${lines('a', 2)}`);
+      // Within the same second as a rule, and here.
+      utimesSync(h.path('a.log.1'), OLD_S, OLD_S);
+      await h.untilSent(3);
+      await h.stop();
+      renameSync(h.path('a.log.1'), h.path('a.log.2'));
+      appendFileSync(h.path('a.log.2'), lines('b', 1));
+      h.start();
+      await h.untilSent(4);
+      gzip(h, 'a.log.2');
+      await until('the gz is known', () => h.logged.some((line) => line.includes('a copy of')));
+      await h.untilQuiet();
+      const expected = [
+        '{"n":"half"}',
+        ...`${lines('a', 2)}${lines('b', 1)}`.trimEnd().split('\n'),
+      ];
+      expect(h.texts()).toEqual(expected);
+      expect(await h.metric('truecount_tail_lines_total')).toBe(1);
+    });
+
+    it('and compressed while the tail is down: what was appended is read, and only that', async () => {
+      const h = await begun(lines('old', 1_000), { patterns: ['a.log'] });
+      await h.stop();
+      appendFileSync(h.path('a.log.1'), lines('a', 2));
+      gzip(h, 'a.log.1');
+      h.start();
+      await h.untilSent(2);
+      await h.untilQuiet();
+      expect(h.texts()).toHaveLength(2);
+    });
+
+    it('and compressed slowly: nothing of it is read', async () => {
+      const h = await begun(lines('old', 3_000), { patterns: ['a.log'] });
+      const gz = gzipSync(readFileSync(h.path('a.log.1')));
+      writeFileSync(h.path('a.log.1.gz'), gz.subarray(0, 3_000));
+      await until('it was looked at', () => h.tail!.files.lag().length === 1);
+      appendFileSync(h.path('a.log.1.gz'), gz.subarray(3_000));
+      utimesSync(h.path('a.log.1.gz'), OLD_S, OLD_S);
+      unlinkSync(h.path('a.log.1'));
+      writeFileSync(h.path('a.log'), lines('a', 1));
+      await h.untilSent(1);
+      await h.untilQuiet();
+      expect(h.texts()).toHaveLength(1);
+    });
+
+    it('in another way, with its inode: it is read from its beginning', async () => {
+      const h = await begun(lines('old', 100), { patterns: ['a.log'] });
+      const text = lines('new', 200);
+      writeFileSync(h.path('a.log.1'), text);
+      await h.untilSent(200);
+      const head = lines('old', 100).slice(0, 1_024);
+      const other = await begun(lines('old', 100), { patterns: ['a.log'] });
+      writeFileSync(other.path('a.log.1'), `${head}"}\n${lines('new', 200)}`);
+      await until('it was read', () => other.texts().includes('{"n":"new199"}'));
+      expect(other.texts()).toContain('{"n":"old0"}');
+    });
+
+    it('keeps the names of columns, and the ids that an ingest of all of it gives', async () => {
+      const mapped = { patterns: ['a.csv'], format: 'csv', mapping: CSV } as const;
+      const old = `ad,at\nx,1700000000000\nnonsense\ny,1700000000000\n`;
+      const h = await begun(old, mapped);
+      appendFileSync(h.path('a.csv.1'), 'z,1700000000000\nno,thing\n');
+      await h.untilSent(1);
+      await h.untilQuiet();
+      const reader = openRecordReader({ format: 'csv', mapping: CSV, source: 'test' });
+      const items = `${old}z,1700000000000`
+        .split('\n')
+        .map((line) => reader.read(Buffer.from(line)));
+      expect(h.sent).toMatchObject([{ bytes: (items.at(-1) as SourceRecord).bytes }]);
+      expect(h.rejects).toMatchObject([{ line: 6 }]);
+    });
   });
 
   it.each([

@@ -45,7 +45,7 @@ export function plan(inputs: Partial<PlanInputs>): ReturnType<typeof planFiles> 
     known: [],
     seen: [],
     refuted: new Set(),
-    leftAlone: { has: () => false, isOld: () => false },
+    leftAlone: { has: () => false, grown: () => [], isOld: () => false },
     nowMs: 1_000,
     graceMs: 100,
     forgetMs: 10_000,
