@@ -22,6 +22,7 @@ export class CsvReader implements RecordReader {
   private readonly multiline: boolean;
   private line: number;
   private header: readonly string[] | undefined;
+  private readonly headerBefore: readonly string[] | undefined;
   private map: RowMapper | undefined;
   private ids: PositionIds | undefined;
   private open: OpenCsvRow | undefined;
@@ -33,6 +34,7 @@ export class CsvReader implements RecordReader {
     this.delimiter = mapping?.csv?.delimiter ?? (format === 'tsv' ? '\t' : ',');
     this.multiline = multiline ?? false;
     this.line = state?.line ?? 0;
+    this.headerBefore = state?.headerBefore;
     const header = state?.header ?? mapping?.csv?.columns;
     if (header !== undefined) this.bind(header, state);
   }
@@ -62,7 +64,7 @@ export class CsvReader implements RecordReader {
     return {
       line: this.line,
       ...(this.ids?.state() ?? { row: 0, chain: '' }),
-      ...(this.header === undefined ? {} : { header: this.header }),
+      ...this.columns(),
     };
   }
 
@@ -86,11 +88,13 @@ export class CsvReader implements RecordReader {
 
   /** `text` is that of the row if it is one line. */
   private take(row: readonly string[], text?: string): SourceItem | null {
-    const { map, header } = this;
-    if (map === undefined || header === undefined) {
-      this.bind(row);
-      return null;
+    if (this.header === undefined) {
+      const isClick = this.goesOn(row);
+      this.bind(isClick ? this.headerBefore! : row);
+      if (!isClick) return null;
     }
+    const map = this.map!;
+    const header = this.header!;
     const position = this.ids?.next(row) ?? '';
     const columnOf = (cell: number): number | undefined =>
       text === undefined ? undefined : csvCellColumn(text, this.delimiter, cell);
@@ -102,6 +106,23 @@ export class CsvReader implements RecordReader {
     if (mapped.kind === 'click') return clickItem(this.line, mapped.json, mapped.adId);
     const column = mapped.cell === undefined ? undefined : columnOf(mapped.cell);
     return rejection(this.line, column, mapped.reason);
+  }
+
+  private columns(): Pick<ReaderState, 'header' | 'headerBefore'> {
+    if (this.header !== undefined) return { header: this.header };
+    return this.headerBefore === undefined ? {} : { headerBefore: this.headerBefore };
+  }
+
+  /** Whether a first row is a click by the columns of before: names of columns have no time. */
+  private goesOn(row: readonly string[]): boolean {
+    const { headerBefore, mapping } = this;
+    if (row.length !== headerBefore?.length) return false;
+    try {
+      return bindMapping(mapping, headerBefore)(row, 'any').kind === 'click';
+    } catch {
+      // Columns of before, and a mapping of now.
+      return false;
+    }
   }
 
   private refuse(column: number | undefined, reason: string): SourceItem {

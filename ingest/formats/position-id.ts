@@ -25,12 +25,17 @@ export class PositionIds {
   private chain: Buffer;
   private row: number;
 
-  /** `header` is what the rows begin with; `state` is from an instance with the same arguments. */
+  /**
+   * `header` is what the rows begin with; `state` is from an instance with the same arguments. One
+   * with the chain '' is none.
+   */
   constructor(header: readonly string[], source?: string, state?: PositionState) {
     const start = source === undefined ? header : [source, header];
     this.row = state?.row ?? 0;
     this.chain =
-      state === undefined ? hash(JSON.stringify(start)) : Buffer.from(state.chain, 'base64url');
+      state === undefined || state.chain === ''
+        ? hash(JSON.stringify(start))
+        : Buffer.from(state.chain, 'base64url');
   }
 
   /**

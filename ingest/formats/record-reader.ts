@@ -17,6 +17,11 @@ export interface ReaderState {
   readonly chain: string;
   /** The names of a CSV's columns, once they are known. */
   readonly header?: readonly string[];
+  /**
+   * While a CSV's first row was not read: the names of columns that the file had before it was
+   * truncated. They go on to count if the first row is a click by them.
+   */
+  readonly headerBefore?: readonly string[];
 }
 
 /** Turns the lines of one file into records, in order. */

@@ -195,7 +195,7 @@ export class FollowedFiles {
         await this.goOn(this.followed.get(decision.known.id)!, file, nowMs);
         return true;
       case 'begin':
-        await this.begin(file, decision.why, nowMs);
+        await this.begin(file, decision.why, nowMs, decision.was);
         return true;
       case 'compare':
         return this.compare(file, decision.candidates, nowMs);
@@ -230,10 +230,18 @@ export class FollowedFiles {
     else if (!drained && !file.gz) await this.guarded(followed, () => contentOf(followed, file));
   }
 
-  private async begin(file: SeenFile, why: keyof typeof BEGIN_WORDS, nowMs: number): Promise<void> {
+  private async begin(
+    file: SeenFile,
+    why: keyof typeof BEGIN_WORDS,
+    nowMs: number,
+    was?: KnownFile,
+  ): Promise<void> {
     const { path, fileId } = file;
     this.options.log.info({ file: path }, `${BEGIN_WORDS[why]}: reading it from byte 0`);
-    await this.add({ ...START, path, firstPath: path, fileId }, file, nowMs);
+    const headerBefore = was?.reader?.header ?? was?.reader?.headerBefore;
+    const reader = headerBefore && { line: 0, row: 0, chain: '', headerBefore };
+    const position = { ...START, reader: reader ?? null };
+    await this.add({ ...position, path, firstPath: path, fileId }, file, nowMs);
   }
 
   private async add(

@@ -17,11 +17,12 @@ export type Decision =
       readonly file: SeenFile;
       readonly candidates: readonly KnownFile[];
     }
-  /** Read from its beginning. `truncated` and `replaced`: its inode held another content before. */
+  /** Read from its beginning. `truncated` and `replaced`: its inode held `was` before. */
   | {
       readonly kind: 'begin';
       readonly file: SeenFile;
       readonly why: 'new' | 'truncated' | 'replaced';
+      readonly was: KnownFile | undefined;
     }
   /** Seems to be a copy that is still being written. */
   | { readonly kind: 'wait'; readonly file: SeenFile }
@@ -73,7 +74,7 @@ export function pairOf(known: KnownFile, file: Pick<SeenFile, 'fileId'>): string
 export function planFiles(inputs: PlanInputs): Plan {
   const held = new Set<number>();
   const decisions: Decision[] = [];
-  const others: { file: SeenFile; why: 'new' | 'truncated' | 'replaced' }[] = [];
+  const others: Other[] = [];
   const byFileId = groupBy(inputs.known, ({ fileId }) => fileId);
   for (const file of inputs.seen) {
     const before = byFileId.get(file.fileId) ?? [];
@@ -85,15 +86,22 @@ export function planFiles(inputs: PlanInputs): Plan {
       const read = Math.max(0, ...before.map(({ offset }) => offset));
       const why =
         before.length === 0 ? 'new' : !file.gz && file.size < read ? 'truncated' : 'replaced';
-      others.push({ file, why });
+      others.push({ file, why, was: latestOf(before) });
     }
   }
   const vanished = inputs.known.filter(({ id }) => !held.has(id));
   if (others.length === 0 && vanished.length === 0) return { decisions, vanished, forget: [] };
   const byHead = headsOf(inputs.known);
-  for (const { file, why } of others) decisions.push(decideOther(file, why, inputs, byHead));
+  for (const other of others) decisions.push(decideOther(other, inputs, byHead));
   const forget = vanished.filter((one) => forgettable(one, inputs, byHead));
   return { decisions, vanished, forget };
+}
+
+type Other = Omit<Extract<Decision, { kind: 'begin' }>, 'kind'>;
+
+/** The content that was found last. */
+function latestOf(known: readonly KnownFile[]): KnownFile | undefined {
+  return known.toSorted((a, b) => b.id - a.id)[0];
 }
 
 /** Whether the file can hold what was read of the known one, as far as its first bytes tell. */
@@ -102,12 +110,7 @@ function holds(file: SeenFile, known: KnownFile, refuted: ReadonlySet<string>): 
   return file.gz || file.size >= known.offset;
 }
 
-function decideOther(
-  file: SeenFile,
-  why: 'new' | 'truncated' | 'replaced',
-  inputs: PlanInputs,
-  byHead: ByHead,
-): Decision {
+function decideOther({ file, why, was }: Other, inputs: PlanInputs, byHead: ByHead): Decision {
   const { leftAlone } = inputs;
   if (why === 'new' && leftAlone.has(file)) return { kind: 'ignore', file, first: false };
   const alike = beginningLike(file, byHead);
@@ -118,7 +121,7 @@ function decideOther(
   const held = why === 'new' ? leftAlone.grown(file) : [];
   if (held.length > 0) return { kind: 'grown', file, held };
   if (why === 'new' && leftAlone.isOld(file)) return { kind: 'ignore', file, first: true };
-  return { kind: 'begin', file, why };
+  return { kind: 'begin', file, why, was };
 }
 
 /** Known files by the length of the sample of their first bytes, and its hash. */

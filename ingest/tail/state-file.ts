@@ -16,6 +16,7 @@ const ReaderSchema = Type.Object(
     row: Count,
     chain: Type.String(),
     header: Type.Optional(Type.Array(Type.String())),
+    headerBefore: Type.Optional(Type.Array(Type.String())),
   },
   closed,
 );

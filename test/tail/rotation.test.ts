@@ -361,6 +361,53 @@ describe('copytruncate', () => {
     expect(h.texts()).toHaveLength(600);
   });
 
+  it('of a CSV: its columns go on to count, unless it begins with names of columns', async () => {
+    const h = begin({ patterns: ['a.csv'], format: 'csv', mapping: CSV });
+    const row = (ad: string): string => `${ad},1700000000000\n`;
+    writeFileSync(h.path('a.csv'), `ad,at\n${row('a')}`);
+    h.start();
+    await h.untilSent(1);
+    const rotate = async (round: number, content: string): Promise<void> => {
+      copyFileSync(h.path('a.csv'), h.path(`a.csv.${String(round)}`));
+      truncateSync(h.path('a.csv'));
+      appendFileSync(h.path('a.csv'), content);
+      await h.untilSent(h.sent.length + 1);
+    };
+    await rotate(1, row('b'));
+    await h.stop();
+    h.start();
+    await rotate(2, `ad,at\n${row('c')}`);
+    await rotate(3, `at,ad\n1700000000000,d\n`);
+    await h.stop();
+    // Twice, and empty when the tail looks.
+    truncateSync(h.path('a.csv'));
+    h.start();
+    await until('it was looked at', () => h.logged.at(-1)?.includes('truncated'));
+    await h.stop();
+    h.start();
+    appendFileSync(h.path('a.csv'), `1700000000000,e\nno,click\n`);
+    await h.untilSent(5);
+    const clicks = h.texts().map((text) => JSON.parse(text) as { event_id: string; ad_id: string });
+    expect(clicks.map((click) => click.ad_id)).toEqual(['a', 'b', 'c', 'd', 'e']);
+    await until('the last row is rejected', () => h.rejects.length === 1);
+    // As of a file that begins with the names.
+    const reader = openRecordReader({ format: 'csv', mapping: CSV, source: 'test' });
+    const items = ['ad,at', row('b').trim()].map((line) => reader.read(Buffer.from(line)));
+    expect((items[1] as SourceRecord).bytes.toString()).toBe(h.texts()[1]);
+    expect(h.tail!.files.problem()).toBeUndefined();
+  });
+
+  it('of a CSV is loud where its first row is neither click nor names of columns', async () => {
+    const h = begin({ format: 'csv', mapping: CSV });
+    writeFileSync(h.path('a.csv'), 'ad,at\na,1700000000000\n');
+    h.start();
+    await h.untilSent(1);
+    truncateSync(h.path('a.csv'));
+    appendFileSync(h.path('a.csv'), 'a,never\na,1700000000001\n');
+    await until('it is said', () => h.tail!.files.problem()?.includes('a.csv'));
+    expect(h.texts()).toHaveLength(1);
+  });
+
   it('is seen although both contents begin with the same long header', async () => {
     const columns = Array.from({ length: 300 }, (_, i) => `column${String(i)}`).join();
     const blanks = ','.repeat(299);
