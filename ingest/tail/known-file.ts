@@ -11,15 +11,10 @@ export interface Sample {
   readonly sha256: string;
 }
 
-/** How far the content of a file was read. */
-export interface Position {
+/** A place in the content of a file, and what was read before it. */
+export interface Place {
   /** Bytes of content (of a gz file: decompressed) whose clicks the broker has acknowledged. */
   readonly offset: number;
-  /**
-   * The file was left alone, and held so many bytes then: the lines that end before are read, for
-   * what stands behind them, and not sent.
-   */
-  readonly from?: number;
   /** The first bytes before the offset, up to SAMPLE_BYTES_MAX of them. */
   readonly head: Sample;
   /** The last bytes before the offset, likewise. */
@@ -28,6 +23,20 @@ export interface Position {
   readonly skipping: boolean;
   /** What the reader of lines remembers; null before the first line. */
   readonly reader: ReaderState | null;
+}
+
+/** How far the content of a file was read. */
+export interface Position extends Place {
+  /**
+   * The file was left alone, and held so many bytes then: the lines that end before are read, for
+   * what stands behind them, and not sent.
+   */
+  readonly from?: number;
+  /**
+   * The last line that was read had no end: this is before it. If there is more one day, the line
+   * is read again whole, from here.
+   */
+  readonly unended?: Place;
 }
 
 /** One content that the tail has begun to read, and the file that holds it. */

@@ -4,7 +4,7 @@ import { RECORD_BYTES_MAX } from '../formats/source-item.js';
 import type { SourceRecord } from '../formats/source-item.js';
 import type { Content } from './content.js';
 import { SAMPLE_BYTES_MAX, beginsWith, sampleOf } from './known-file.js';
-import type { Position } from './known-file.js';
+import type { Place, Position } from './known-file.js';
 import type { Reject } from './rejects.js';
 import { LF, takeLines } from './take-lines.js';
 
@@ -51,7 +51,7 @@ export async function readChunk(content: Content, position: Position): Promise<C
 
 /**
  * The complete lines of a chunk as records. `last`: what stands behind the last line end is a line,
- * too.
+ * too; it is a portion of its own, so that the place before it is known.
  * @throws what the reader of lines throws.
  */
 export function takePortion(
@@ -63,11 +63,12 @@ export function takePortion(
   const before = position.tail.bytes;
   const bytes = window.subarray(before);
   const old = readOld(bytes, position, reader);
-  const { lines, taken, skipping } = takeLines(bytes.subarray(old), {
-    bytesMax: LINE_BYTES_MAX,
-    skipping: position.skipping && old === 0,
-    last,
-  });
+  const inputs = { bytesMax: LINE_BYTES_MAX, skipping: position.skipping && old === 0 };
+  const complete = takeLines(bytes.subarray(old), { ...inputs, last: false });
+  const isUnended = last && old === 0 && complete.lines.length === 0;
+  const { lines, taken, skipping } = isUnended
+    ? takeLines(bytes, { ...inputs, last: true })
+    : complete;
   if (old + taken === 0 && lines.length === 0) return undefined;
   const records: SourceRecord[] = [];
   const rejects: Omit<Reject, 'file'>[] = [];
@@ -83,6 +84,7 @@ export function takePortion(
   const read = window.subarray(0, before + old + taken);
   const next: Position = {
     ...(position.from === undefined ? {} : { from: position.from }),
+    ...(isUnended ? { unended: placeOf(position) } : {}),
     offset,
     // Until it is full the sample grows; the window begins with the file's first byte so long.
     head:
@@ -94,6 +96,10 @@ export function takePortion(
     reader: reader.state(),
   };
   return { records, rejects, lines: lines.length, next };
+}
+
+function placeOf({ offset, head, tail, skipping, reader }: Position): Place {
+  return { offset, head, tail, skipping, reader };
 }
 
 /** Reads the lines that were there before the tail and are not sent; gives the bytes they take. */

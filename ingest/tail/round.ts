@@ -3,6 +3,7 @@ import type { SourceRecord } from '../formats/source-item.js';
 import { closeContent, contentOf } from './followed.js';
 import type { Followed } from './followed.js';
 import type { FollowedFiles } from './files.js';
+import type { Position } from './known-file.js';
 import { isClosed, latestByFamily } from './dated.js';
 import type { Latest } from './dated.js';
 import { readChunk, takePortion } from './portion.js';
@@ -90,21 +91,31 @@ async function readPortion(
   }
   const content = await contentOf(followed, file);
   if (content === undefined) return undefined;
-  const chunk = await readChunk(content, known);
+  let at: Position = known;
+  let chunk = await readChunk(content, at);
+  const { unended } = known;
+  if (unended !== undefined && chunk.kind === 'bytes' && chunk.window.length > known.tail.bytes) {
+    files.say(file.path, 'goes on with its last line, which had no end: reading that again');
+    at = { ...known, ...unended };
+    chunk = await readChunk(content, at);
+  }
   if (chunk.kind === 'other') {
     files.refute(followed, file);
     return undefined;
   }
   const isWhole = content.ended === 'whole' && chunk.atEnd;
   const last = closed && chunk.atEnd && (!file.gz || isWhole);
-  followed.reader ??= openReader(file.path, known.reader);
-  const portion = takePortion(chunk.window, known, followed.reader, last);
-  if (chunk.atEnd) {
+  if (at === known) followed.reader ??= openReader(file.path, known.reader);
+  const reader = at === known ? followed.reader! : openReader(file.path, at.reader);
+  const portion = takePortion(chunk.window, at, reader, last);
+  if (portion !== undefined) followed.reader = reader;
+  const end = at.offset - at.tail.bytes + chunk.window.length;
+  const isRest = last && portion !== undefined && portion.next.offset < end;
+  if (chunk.atEnd && !isRest) {
     followed.exhausted = { size, mtimeMs, closed };
     if (closed && content.ended === 'cut_short') files.say(file.path, 'ends within a gz member');
     if (file.gz) await closeContent(followed);
   }
-  const end = known.offset - known.tail.bytes + chunk.window.length;
   const isDone = isWhole && (portion?.next.offset ?? known.offset) === end;
   const archiveBytes = isDone ? file.size : null;
   if (portion !== undefined) return { followed, portion, archiveBytes };

@@ -20,18 +20,22 @@ const ReaderSchema = Type.Object(
   },
   closed,
 );
+const place = {
+  offset: Count,
+  head: SampleSchema,
+  tail: SampleSchema,
+  skipping: Type.Boolean(),
+  reader: Type.Union([ReaderSchema, Type.Null()]),
+};
 const FileSchema = Type.Object(
   {
     id: Count,
     path: Type.String(),
     firstPath: Type.String(),
     fileId: Type.String(),
-    offset: Count,
+    ...place,
     from: Type.Optional(Count),
-    head: SampleSchema,
-    tail: SampleSchema,
-    skipping: Type.Boolean(),
-    reader: Type.Union([ReaderSchema, Type.Null()]),
+    unended: Type.Optional(Type.Object(place, closed)),
     archiveBytes: Type.Union([Count, Type.Null()]),
     lastSeenMs: Type.Number(),
   },

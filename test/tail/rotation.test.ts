@@ -66,6 +66,50 @@ describe('rotation', () => {
     expect(h.texts()).toHaveLength(4);
   });
 
+  describe('by rename, in the middle of a line whose writer stalls for longer than grace', () => {
+    it.each(['while it runs', 'while it is down', 'and it is compressed then'])(
+      'and goes on %s: the line is read again whole, and ids are those of an ingest',
+      async (when) => {
+        const h = begin({ format: 'csv', mapping: CSV, graceMs: 50 });
+        const [first, second] = ['ad,at\nx,1700000000000\ny,17000000', '00000\nz,1700000000001\n'];
+        writeFileSync(h.path('a.csv'), first);
+        h.start();
+        await h.untilSent(1);
+        renameSync(h.path('a.csv'), h.path('a.csv.1'));
+        // A time of 1970: it is a click by all that can be seen.
+        await h.untilSent(2);
+        if (when !== 'while it runs') await h.stop();
+        appendFileSync(h.path('a.csv.1'), second.slice(0, 3));
+        if (when === 'while it runs') await h.untilSent(3);
+        appendFileSync(h.path('a.csv.1'), second.slice(3));
+        if (when === 'and it is compressed then') gzip(h, 'a.csv.1');
+        if (when !== 'while it runs') h.start();
+        await until('the last line was sent', () => h.texts().at(-1)?.includes('1700000000001'));
+        await h.untilQuiet();
+        expect(h.rejects).toEqual([]);
+        const reader = openRecordReader({ format: 'csv', mapping: CSV, source: 'test' });
+        const ingested = `${first}${second}`
+          .trimEnd()
+          .split('\n')
+          .map((line) => (reader.read(Buffer.from(line)) as SourceRecord | null)?.bytes.toString());
+        expect(h.texts()).toEqual(expect.arrayContaining(ingested.slice(1)));
+        expect(h.texts().slice(-2)).toEqual(ingested.slice(-2));
+      },
+    );
+
+    it('and ends it with nothing more: the line is the same again', async () => {
+      const h = begin({ format: 'csv', mapping: CSV, graceMs: 50 });
+      writeFileSync(h.path('a.csv'), 'ad,at\nx,1700000000000\ny,1700000000000');
+      h.start();
+      await h.untilSent(1);
+      renameSync(h.path('a.csv'), h.path('a.csv.1'));
+      await h.untilSent(2);
+      appendFileSync(h.path('a.csv.1'), '\n');
+      await until('it was read again', () => h.sent.length === 3);
+      expect(h.texts()[2]).toBe(h.texts()[1]);
+    });
+  });
+
   it('while the tail is down, twice: both files are read on or from their beginning', async () => {
     const h = begin({ patterns: ['a.log'] });
     writeFileSync(h.path('a.log'), lines('a', 5));
