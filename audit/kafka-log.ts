@@ -74,6 +74,20 @@ export class KafkaLog {
     return log;
   };
 
+  /**
+   * The record at an offset; undefined where there is none: not yet, not any more, or a marker.
+   * @throws TruecountError `not_found` without the partition, `dependency_unreachable`
+   */
+  async recordAt(topic: string, partition: number, offset: number): Promise<LogRecord | undefined> {
+    const tp = { topic, partition };
+    await this.find(tp);
+    const start = await this.bound(tp, true);
+    const end = await this.bound(tp, false);
+    if (offset < start || offset >= end) return undefined;
+    for await (const record of this.records(tp, offset, offset + 1)) return record;
+    return undefined;
+  }
+
   async close(): Promise<void> {
     await this.cluster.disconnect();
   }
@@ -165,7 +179,7 @@ export class KafkaLog {
         return await work();
       } catch (error) {
         if (error instanceof TruecountError) throw error;
-        if (performance.now() > endMs) throw unreachable(place, error);
+        if (isForbidden(error) || performance.now() > endMs) throw unreachable(place, error);
         await sleep(PAUSE_MS);
         await this.cluster.refreshMetadata().catch(() => undefined);
       }
@@ -193,9 +207,15 @@ function collector(
   };
 }
 
+/** Whether Kafka refuses to let this principal read, which no waiting mends. */
+export function isForbidden(error: unknown): boolean {
+  return (error as { readonly type?: unknown }).type === 'TOPIC_AUTHORIZATION_FAILED';
+}
+
 function unreachable(place: string, cause: unknown): TruecountError {
+  const hint = 'see `truecount doctor`; `truecount audit --skip-log` checks what needs no log';
   return new TruecountError('dependency_unreachable', `Kafka does not give ${place}`, {
-    hint: 'see `truecount doctor`; `truecount audit --skip-log` checks what needs no log',
+    hint: isForbidden(cause ?? {}) ? 'allow the principal to read the topic' : hint,
     cause,
   });
 }

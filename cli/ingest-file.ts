@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import type { Kafka } from 'kafkajs';
 import { TruecountError } from '../core/errors.js';
 import { CheckpointFile } from '../ingest/files/checkpoint.js';
 import type { Checkpoint } from '../ingest/files/checkpoint.js';
@@ -10,52 +9,16 @@ import { TrackedItems } from '../ingest/files/tracked-items.js';
 import { IngestTally, ingestItems } from '../ingest/ingest.js';
 import type { IngestResult } from '../ingest/ingest.js';
 import type { ClickProducer, OnStored } from '../ingest/producer.js';
-import { topicEnds } from '../runtime/topic-ends.js';
 import { formatName, readerFor } from './format-options.js';
 import type { FormatOptions } from './format-options.js';
+import { hashOf } from './ingest-destination.js';
+import type { Destination } from './ingest-destination.js';
 import { readMappingFile } from './mapping-file.js';
 
 export interface FileResult extends IngestResult {
   readonly file: string;
   /** The records of these sums that an earlier run had sent; absent if it began anew. */
   readonly sent_before?: number;
-}
-
-/** What a run has to know of the log that files are sent to. */
-export interface Destination {
-  readonly topic: string;
-  readonly clusterId: string;
-  /** Behind the last record, by partition. */
-  readonly ends: ReadonlyMap<number, number>;
-}
-
-/** @throws TruecountError `dependency_unreachable` */
-export async function destinationOf(kafka: Kafka, topic: string): Promise<Destination> {
-  try {
-    const clusterId = await clusterIdOf(kafka);
-    const ends = await topicEnds(kafka, topic);
-    return { topic, clusterId, ends: new Map(ends.map((end) => [end.partition, end.endOffset])) };
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new TruecountError(
-      'dependency_unreachable',
-      `Kafka does not say where ${topic} ends: ${why}`,
-      {
-        hint: 'truecount doctor says what is wrong; ingesting the same input again counts once',
-        cause,
-      },
-    );
-  }
-}
-
-async function clusterIdOf(kafka: Kafka): Promise<string> {
-  const admin = kafka.admin();
-  try {
-    await admin.connect();
-    return (await admin.describeCluster()).clusterId;
-  } finally {
-    await admin.disconnect();
-  }
 }
 
 /** How far a file is: records, and bytes on disk; and how far an earlier run had come. */
@@ -92,7 +55,7 @@ export class FileIngest {
 
   /**
    * Sends it, from where an earlier run was stopped. `home` keeps how far it got; `tell` is told in
-   * words if there was such a run.
+   * words if there was such a run, and whenever that cannot be kept.
    * @throws TruecountError what `ingestItems` throws, saying how much of the file was sent.
    */
   async send(
@@ -103,21 +66,12 @@ export class FileIngest {
     onProgress: () => void,
   ): Promise<FileResult> {
     const saved = this.checkpointFile(destination, home);
-    const before = this.options.restart === true ? undefined : usable(saved?.read(), destination);
-    if (before !== undefined) {
-      tell(
-        `${this.path}: on from line ${before.reader.line + 1}, behind the ${before.sent} records of ` +
-          'an earlier run (--restart begins anew)',
-      );
-      this.takenBefore = before.sent;
-      this.tally.sent = before.sent;
-      this.tally.bytes = before.bytes;
-      this.tally.rejected = before.rejected;
-    }
+    const before = await this.goOnBehind(saved, destination, tell);
     const from = before?.offset ?? 0;
     const reader = readerFor(this.path, this.options, before?.reader);
     const items = new TrackedItems(this.input.chunks(from), reader, from);
-    const mark = saved === undefined ? undefined : () => this.markOf(items, saved);
+    const mark =
+      saved === undefined ? undefined : (value: Buffer) => this.markOf(items, value, saved, tell);
     try {
       const result = await ingestItems(items, producer, { onProgress, tally: this.tally, mark });
       saved?.remove();
@@ -128,14 +82,48 @@ export class FileIngest {
     }
   }
 
-  private markOf(items: TrackedItems, saved: CheckpointFile): OnStored | undefined {
+  /** What an earlier run had reached, if the log still holds what it had sent. */
+  private async goOnBehind(
+    saved: CheckpointFile | undefined,
+    destination: Destination,
+    tell: (words: string) => void,
+  ): Promise<Checkpoint | undefined> {
+    const before = this.options.restart === true ? undefined : saved?.read();
+    if (before === undefined) return undefined;
+    const why =
+      before === 'of another version'
+        ? 'another version of truecount was stopped, which kept its place otherwise'
+        : await destination.whyNotHeld(before);
+    if (before === 'of another version' || why !== undefined) {
+      tell(`${this.path}: begins anew: ${why}`);
+      return undefined;
+    }
+    const { reader, sent, bytes, rejected } = before;
+    tell(
+      `${this.path}: on from line ${reader.line + 1}, behind the ${sent} records of ` +
+        'an earlier run (--restart begins anew)',
+    );
+    this.takenBefore = sent;
+    Object.assign(this.tally, { sent, bytes, rejected });
+    return before;
+  }
+
+  private markOf(
+    items: TrackedItems,
+    value: Buffer,
+    saved: CheckpointFile,
+    tell: (words: string) => void,
+  ): OnStored | undefined {
     const position = items.position();
     if (position === undefined) return undefined;
     const { sent, bytes, rejected } = this.tally;
-    return (partition, logOffset) => {
+    const recordHash = hashOf(value);
+    return ({ partition, offset: logOffset, appendMs }) => {
       if (logOffset === null) return;
+      const last = { partition, logOffset, appendMs, recordHash };
       const file = resolve(this.path);
-      saved.write({ file, ...position, partition, logOffset, sent, bytes, rejected });
+      const why = saved.write({ file, ...position, ...last, sent, bytes, rejected });
+      if (why !== undefined) tell(`${why}; a run that is stopped begins anew`);
     };
   }
 
@@ -168,10 +156,4 @@ export class FileIngest {
       },
     );
   }
-}
-
-/** A checkpoint, if the log still holds what it says was sent. */
-function usable(checkpoint: Checkpoint | undefined, { ends }: Destination): Checkpoint | undefined {
-  if (checkpoint === undefined) return undefined;
-  return (ends.get(checkpoint.partition) ?? 0) > checkpoint.logOffset ? checkpoint : undefined;
 }

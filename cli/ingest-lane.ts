@@ -4,7 +4,8 @@ import type { Config } from '../runtime/config.js';
 import { kafkaClientOptions } from '../runtime/kafka-options.js';
 import { createKafka } from '../runtime/kafka-client.js';
 import type { FormatOptions } from './format-options.js';
-import { FileIngest, destinationOf } from './ingest-file.js';
+import { destinationOf } from './ingest-destination.js';
+import { FileIngest } from './ingest-file.js';
 import type { FileProgress, FileResult } from './ingest-file.js';
 
 export interface LaneOptions extends FormatOptions {
@@ -38,7 +39,7 @@ export async function openLane(
   events: LaneEvents,
 ): Promise<Lane> {
   const { topic, compression } = options;
-  const kafka = createKafka(kafkaClientOptions(config));
+  const kafka = kafkaClientOptions(config);
   const patience = {
     patienceMs: PATIENCE_MS,
     onWaiting: (why: string) => {
@@ -46,7 +47,17 @@ export async function openLane(
       events.tell(`Kafka is away (${why}): waiting for it up to ${seconds} s`);
     },
   };
-  const producer = await ClickProducer.connect(kafka, { topic, compression, ...patience });
+  const producer = await ClickProducer.connect(createKafka(kafka), {
+    topic,
+    compression,
+    ...patience,
+  });
+  const told = new Set<string>();
+  const tell = (words: string): void => {
+    if (told.has(words)) return;
+    told.add(words);
+    events.tell(words);
+  };
   let calls = 0;
   return {
     send: async (path) => {
@@ -56,7 +67,7 @@ export async function openLane(
         calls += 1;
         if (calls % PROGRESS_EVERY_RECORDS === 0) events.progress(path, file.progress());
       };
-      const result = await file.send(producer, destination, config.home, events.tell, onProgress);
+      const result = await file.send(producer, destination, config.home, tell, onProgress);
       events.progress(path, file.progress());
       return result;
     },

@@ -121,7 +121,7 @@ async function sendPage(
   for (const [index, { record, click }] of sending.entries()) {
     const turn = producers
       .get(record.from.topic)!
-      .add(Buffer.from(click.adId), click.bytes, (toPartition, toOffset) => {
+      .add(Buffer.from(click.adId), click.bytes, ({ partition: toPartition, offset: toOffset }) => {
         acknowledged.push({ ...keys[index]!, toPartition, toOffset });
       });
     if (turn !== undefined) await turn;

@@ -43,10 +43,11 @@ export interface IngestOptions {
   /** What is counted on; by default from 0. */
   readonly tally?: IngestTally;
   /**
-   * Asked behind every MARK_EVERY_RECORDS-th record, which the source is then exactly behind. What
-   * it gives is told where that record is, once it and all before it are acknowledged.
+   * Asked behind every MARK_EVERY_RECORDS-th record, of which it gets the value, and which the
+   * source is then exactly behind. What it gives is told where that record is, once it and all
+   * before it are acknowledged.
    */
-  readonly mark?: (() => OnStored | undefined) | undefined;
+  readonly mark?: ((value: Buffer) => OnStored | undefined) | undefined;
 }
 
 /**
@@ -70,7 +71,7 @@ export async function ingestItems(
       taken += 1;
       tally.sent += 1;
       tally.bytes += item.bytes.length;
-      const onStored = taken % MARK_EVERY_RECORDS === 0 ? mark?.() : undefined;
+      const onStored = taken % MARK_EVERY_RECORDS === 0 ? mark?.(item.bytes) : undefined;
       const turn = producer.add(item.key, item.bytes, onStored);
       if (turn !== undefined) await turn;
       onProgress?.(tally.sent);

@@ -4,8 +4,17 @@ import { BatchSender, unreachable } from './batch-sender.js';
 import type { BatchSenderOptions } from './batch-sender.js';
 import { partitionOf } from './partitioner.js';
 
-/** Told where a record stands in the log; null: acknowledged, but the broker did not say where. */
-export type OnStored = (partition: number, offset: number | null) => void;
+/** Where a record stands in the log. */
+export interface StoredAt {
+  readonly partition: number;
+  /** Null: acknowledged, but the broker did not say where. */
+  readonly offset: number | null;
+  /** When the broker took it; null where the topic keeps the time that the producer gave. */
+  readonly appendMs: number | null;
+}
+
+/** Told where a record stands, once it does. */
+export type OnStored = (at: StoredAt) => void;
 
 interface Pending {
   readonly partition: number;
@@ -114,12 +123,22 @@ export class ClickProducer {
 
 /** The records of a partition are one record batch, in the order in which they were added. */
 function tell(batch: readonly Pending[], stored: readonly RecordMetadata[]): void {
-  const next = new Map(stored.map((one) => [one.partition, Number(one.baseOffset ?? -1)]));
+  const next = new Map(
+    stored.map(({ partition, baseOffset, logAppendTime }) => {
+      const appendMs = Number(logAppendTime ?? -1);
+      return [partition, { offset: Number(baseOffset ?? -1), appendMs }];
+    }),
+  );
   for (const { partition, onStored } of batch) {
-    const offset = next.get(partition) ?? -1;
-    onStored?.(partition, offset < 0 ? null : offset);
-    if (offset >= 0) next.set(partition, offset + 1);
+    const at = next.get(partition);
+    onStored?.({ partition, offset: known(at?.offset), appendMs: known(at?.appendMs) });
+    if (at !== undefined && at.offset >= 0) at.offset += 1;
   }
+}
+
+/** Kafka says -1 for what it does not say. */
+function known(value = -1): number | null {
+  return value < 0 ? null : value;
 }
 
 async function countPartitions(kafka: Kafka, topic: string): Promise<number> {

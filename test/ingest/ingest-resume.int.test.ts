@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { spawnTruecount, truecount } from '../support/command-line.js';
-import { freshDatabase, freshTopic, kafkaBrokers } from '../support/stack.js';
+import { freshDatabase, freshTopic, kafkaBrokers, testKafka } from '../support/stack.js';
 import { cellDifferences, endOffsets, liveCells, startWorker } from '../support/stream.js';
 import { untilCounted } from '../support/stream.js';
 import type { Cells } from '../support/stream.js';
@@ -65,6 +65,35 @@ function sentByCheckpoint(): number {
 async function recordsOn(topic: string): Promise<number> {
   const ends = await endOffsets(kafkaBrokers(), topic);
   return [...ends.values()].reduce((sum, end) => sum + end, 0);
+}
+
+/** Where the checkpoint is. */
+function checkpointPath(): string {
+  const [name] = readdirSync(join(dir, 'ingest')).filter((one) => one.endsWith('.json'));
+  return join(dir, 'ingest', name!);
+}
+
+/** The topic of that name, deleted and made anew. */
+async function recreate(topic: string): Promise<void> {
+  const admin = testKafka().admin();
+  await admin.connect();
+  try {
+    const { topics: before } = await admin.fetchTopicMetadata({ topics: [topic] });
+    await admin.deleteTopics({ topics: [topic] });
+    await until('the topic is gone', async () => !(await admin.listTopics()).includes(topic));
+    await freshTopic(before[0]!.partitions.length, {}, topic);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function deleteBelow(topic: string, offset: number): Promise<void> {
+  const admin = testKafka().admin();
+  await admin.connect();
+  // The client wants to have heard of the topic before.
+  await admin.fetchTopicOffsets(topic);
+  await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] });
+  await admin.disconnect();
 }
 
 describe('truecount ingest, killed', () => {
@@ -143,6 +172,78 @@ describe('truecount ingest, killed', () => {
     },
     TIMEOUT_MS,
   );
+
+  describe('after 40,000 records', () => {
+    const CLICKS = 50_000;
+    const lines = (ad: string): string =>
+      Array.from({ length: CLICKS }, (_, i) => `{"ad_id":"${ad}","n":${i}}\n`).join('');
+    const ingest = (path: string, topic: string): Promise<{ stderr: string }> =>
+      truecount(['ingest', path, '--topic', topic, '--json'], env);
+    let topic: string;
+    let path: string;
+
+    // A file that ends damaged leaves a checkpoint behind, and keeps it however often it is read.
+    beforeEach(async () => {
+      topic = await freshTopic(1);
+      path = join(dir, 'clicks.ndjson');
+      writeFileSync(path, gzipSync(lines('a')).subarray(0, -4));
+      await ingest(path, topic);
+      expect(sentByCheckpoint()).toBe(40_000);
+    });
+
+    it(
+      'sends all of a file to a topic that was made anew and filled by others',
+      async () => {
+        await recreate(topic);
+        const other = join(dir, 'other.ndjson');
+        writeFileSync(other, lines('b'));
+        await ingest(other, topic);
+        expect(await recordsOn(topic)).toBe(CLICKS);
+        const { stderr } = await ingest(path, topic);
+        expect(stderr).toMatch(/clicks\.ndjson: begins anew: .* no longer holds the last record/);
+        expect(await recordsOn(topic)).toBe(2 * CLICKS);
+      },
+      TIMEOUT_MS,
+    );
+
+    it(
+      'takes an equal record that came at another time for another one',
+      async () => {
+        await recreate(topic);
+        const copy = join(dir, 'copy.ndjson');
+        writeFileSync(copy, lines('a'));
+        await ingest(copy, topic);
+        const { stderr } = await ingest(path, topic);
+        expect(stderr).toContain('clicks.ndjson: begins anew: ');
+      },
+      TIMEOUT_MS,
+    );
+
+    it(
+      'begins anew where retention took its last record, not where it took only earlier ones',
+      async () => {
+        await deleteBelow(topic, 39_999);
+        expect((await ingest(path, topic)).stderr).toContain('behind the 40000 records');
+        await deleteBelow(topic, 40_000);
+        expect((await ingest(path, topic)).stderr).toContain('no longer holds the last record');
+      },
+      TIMEOUT_MS,
+    );
+
+    it(
+      'begins anew behind a checkpoint of another version, and says so',
+      async () => {
+        const now = JSON.parse(readFileSync(checkpointPath(), 'utf8')) as object;
+        const old = { ...now, version: 1, recordHash: undefined };
+        writeFileSync(checkpointPath(), JSON.stringify(old));
+        expect((await ingest(path, topic)).stderr).toContain(
+          'begins anew: another version of truecount was stopped',
+        );
+        expect((await ingest(path, topic)).stderr).toContain('behind the 40000 records');
+      },
+      TIMEOUT_MS,
+    );
+  });
 
   it(
     'takes the processes along that read side by side, without a word of theirs',

@@ -113,6 +113,8 @@ describe('a checkpoint', () => {
     reader: { line: 1, row: 0, chain: '' },
     partition: 0,
     logOffset: 3,
+    appendMs: 1_700_000_000_000,
+    recordHash: 'ab',
     sent: 1,
     bytes: 5,
     rejected: 0,
@@ -130,11 +132,18 @@ describe('a checkpoint', () => {
     expect(file.read()).toBeUndefined();
   });
 
-  it.each(['', '{', 'null', '{"version":2}', '[]'])('that holds %j is none', (text) => {
+  it.each(['', '{', 'null', '{}', '[]'])('that holds %j is none', (text) => {
     const folder = join(dir, 'damaged');
     const file = new CheckpointFile(folder, ['x']);
     file.write(checkpoint);
     writeFileSync(file.path, text);
     expect(file.read()).toBeUndefined();
+  });
+
+  it('that another version wrote is told from none', () => {
+    const file = new CheckpointFile(join(dir, 'old'), ['x']);
+    file.write(checkpoint);
+    writeFileSync(file.path, JSON.stringify({ ...checkpoint, version: 1 }));
+    expect(file.read()).toBe('of another version');
   });
 });

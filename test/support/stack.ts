@@ -51,15 +51,19 @@ export function testKafka(clientId = 'test'): Kafka {
 
 let topics = 0;
 
+function newTopicName(): string {
+  return `clicks-${String(process.pid)}-${String(Date.now())}-${String(++topics)}`;
+}
+
 /**
  * A new empty topic with broker append time, like those that truecount makes. `settings` are topic
- * configuration over that, such as `{'retention.ms': '1000'}`.
+ * configuration over that, such as `{'retention.ms': '1000'}`. By default its name is new as well.
  */
 export async function freshTopic(
   partitions = 1,
   settings: Readonly<Record<string, string>> = {},
+  topic = newTopicName(),
 ): Promise<string> {
-  const topic = `clicks-${String(process.pid)}-${String(Date.now())}-${String(++topics)}`;
   const all = { 'message.timestamp.type': 'LogAppendTime', ...settings };
   const configEntries = Object.entries(all).map(([name, value]) => ({ name, value }));
   const admin = testKafka().admin();
