@@ -2,6 +2,7 @@ import { Readable, pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { TruecountError } from '../../core/errors.js';
 import { ByteReader } from './byte-reader.js';
+import { SIGNATURE_BYTES, kindOfBytes } from './kind-of-bytes.js';
 import { unzstd } from './unzstd.js';
 
 /** gzip (RFC 1952) and zstd (RFC 8878), by their first bytes; skippable frames may lead zstd. */
@@ -10,6 +11,33 @@ const ZSTD_ENDS = Buffer.from([0xb5, 0x2f, 0xfd]);
 const SKIPPABLE_ENDS = Buffer.from([0x2a, 0x4d, 0x18]);
 
 export type Compression = 'none' | 'gzip' | 'zstd';
+
+/** What unpacks to stdout what is not read. */
+const UNPACKED_BY: Readonly<Record<string, string>> = {
+  xz: 'xz -dc',
+  bzip2: 'bzip2 -dc',
+  zip: 'unzip -p',
+};
+
+/**
+ * Looks at the first bytes of a source: what is compressed otherwise would be taken for lines.
+ * @throws TruecountError `invalid_argument` naming the file, with the command that unpacks it
+ */
+export function assertReadable(start: Buffer, name: string): void {
+  const kind = kindOfBytes(start);
+  const unpack = UNPACKED_BY[kind];
+  if (unpack === undefined) return;
+  throw new TruecountError(
+    'invalid_argument',
+    `${name} is compressed by ${kind}, which is not read`,
+    {
+      hint:
+        `unpack it on the way: ${unpack} ${name === 'stdin' ? 'FILE' : name} | truecount ingest - ` +
+        '(with --format, if it is no NDJSON)',
+      context: { file: name },
+    },
+  );
+}
 
 /** What the first 4 bytes of a source say; its name says nothing. */
 export function compressionOf(start: Buffer): Compression {
@@ -22,15 +50,16 @@ export function compressionOf(start: Buffer): Compression {
 /**
  * A source as it was before it was compressed; as it is, if it was not. Concatenated members and
  * frames are one content. Never holds more than a window and a block, whatever is in it.
- * @throws TruecountError `invalid_argument` naming the file if its data are damaged or truncated;
- * what came before that is good.
+ * @throws TruecountError `invalid_argument` naming the file if its data are damaged or truncated,
+ * and what came before that is good; or if they are compressed in a way that is not read.
  */
 export async function* decompressed(
   source: AsyncIterable<Buffer>,
   name: string,
 ): AsyncGenerator<Buffer> {
   const reader = new ByteReader(source);
-  const start = await reader.takeUpTo(4);
+  const start = await reader.takeUpTo(SIGNATURE_BYTES);
+  assertReadable(start, name);
   const compression = compressionOf(start);
   const raw = reader.rest(start);
   if (compression === 'none') {

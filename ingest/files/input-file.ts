@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { TruecountError } from '../../core/errors.js';
-import { compressionOf, decompressed } from './decompress.js';
+import { assertReadable, compressionOf, decompressed } from './decompress.js';
 
 const CHUNK_BYTES = 256 * 1024;
 const FINGERPRINT_BYTES = 64 * 1024;
@@ -26,7 +26,8 @@ export interface InputFile {
 
 /**
  * Looks at a file; nothing stays open. `-` is stdin.
- * @throws TruecountError `not_found`, `invalid_argument` for a folder or what cannot be read.
+ * @throws TruecountError `not_found`, `invalid_argument` for a folder or what cannot be read, and
+ * for a compression that is not read.
  */
 export function openInputFile(path: string): InputFile {
   if (path === '-') return streamed('stdin', () => process.stdin as AsyncIterable<Buffer>);
@@ -57,6 +58,7 @@ function streamed(name: string, source: () => AsyncIterable<Buffer>): InputFile 
 
 function regular(path: string, stats: Stats): InputFile {
   const start = readStart(path);
+  assertReadable(start, path);
   let startBytes = 0;
   let readBytes = 0;
   async function* counted(from: number): AsyncGenerator<Buffer> {

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { kindOfBytes } from '../files/kind-of-bytes.js';
 import { attempt } from './attempt.js';
-import { fileStats, gunzipHead, kindOfBytes, openContent } from './content.js';
+import { fileStats, gunzipHead, openContent } from './content.js';
 import type { Content, FileStats } from './content.js';
 import { SAMPLE_BYTES_MAX } from './known-file.js';
 import type { SeenFile } from './known-file.js';

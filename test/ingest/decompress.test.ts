@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TruecountError } from '../../core/errors.js';
-import { compressionOf, decompressed } from '../../ingest/files/decompress.js';
+import { assertReadable, compressionOf, decompressed } from '../../ingest/files/decompress.js';
 
 const TEXT = Array.from(
   { length: 400 },
@@ -30,6 +30,14 @@ const ZST_TEXT =
 const ZST = Buffer.from(ZST_TEXT, 'base64');
 /** A skippable frame, as pzstd writes them. */
 const SKIPPABLE = Buffer.from('502a4d180300000061620a', 'hex');
+
+/** `{"ad_id":"a"}`, a line. */
+const lzmaOf =
+  'fd377a585a000004e6d6b4460200210116000000742fe5a301000d7b2261645f6964223a2261227d0a0000002aeeaafdbe00220f0001260e081be0041fb6f37d010000000004595a';
+const bzip2Of =
+  '425a68393141592653594f920dd60000065b800010100000100000a420000a200031064c4101a69ea0d1cd54180bc5dc914e142413e4837580';
+const zipOf =
+  '504b03041400000000000000210020129f9c0e0000000e00000008000000612e6e646a736f6e7b2261645f6964223a2261227d0a504b010214031400000000000000210020129f9c0e0000000e000000080000000000000000000000800100000000612e6e646a736f6e504b0506000000000100010036000000340000000000';
 
 async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) {
@@ -129,6 +137,31 @@ describe('decompressed', () => {
       expect(await outcome(Buffer.concat(parts), size)).toBe('invalid_argument');
     }
   });
+
+  it.each([
+    ['xz', lzmaOf, 'xz -dc a.log | '],
+    ['bzip2', bzip2Of, 'bzip2 -dc a.log | '],
+    ['zip', zipOf, 'unzip -p a.log | '],
+  ])('refuses %s, by its first bytes, and says what unpacks it', async (kind, hex, hint) => {
+    const bytes = Buffer.from(hex, 'hex');
+    const refusal = {
+      code: 'invalid_argument',
+      message: `a.log is compressed by ${kind}, which is not read`,
+      hint: expect.stringContaining(`${hint}truecount ingest -`) as string,
+    };
+    for (const size of [1, 3, 4_096])
+      await expect(read(bytes, size)).rejects.toMatchObject(refusal);
+    expect(() => {
+      assertReadable(bytes, 'a.log');
+    }).toThrow(expect.objectContaining(refusal) as Error);
+  });
+
+  it.each(['BZh, said the log', 'PK', '\xfd7zX', ''])(
+    'reads %j, which only begins like one',
+    (text) => {
+      assertReadable(Buffer.from(text, 'latin1'), 'a.log');
+    },
+  );
 
   it('gives what came before the damage', async () => {
     let text = '';

@@ -73,6 +73,18 @@ describe('truecount ingest', () => {
     expect(await recordsOn(topic)).toBe(1);
   });
 
+  it('goes on without a checkpoint where none can be written, and says so once', async () => {
+    const topic = await freshTopic(1);
+    file('ingest', 'not a folder');
+    const lines = '{"ad_id":"a"}\n'.repeat(45_000);
+    const paths = [file('a.ndjson', lines), file('b.ndjson', lines)];
+    expect(await main(['ingest', ...paths, '--topic', topic])).toBe(0);
+    expect(output.stdout).toContain(`sent 90000 to ${topic}`);
+    expect(output.stderr.match(/cannot keep how far it is/g)).toHaveLength(1);
+    expect(output.stderr).toContain(`${join(dir, 'ingest')} (EEXIST: file already exists)`);
+    expect(await recordsOn(topic)).toBe(90_000);
+  });
+
   it('fails if all rows were rejected', async () => {
     const topic = await freshTopic(1);
     const path = file('clicks.csv', 'event_id,ad_id,timestamp\ne,,1700000000000\n');
@@ -112,6 +124,22 @@ describe('truecount ingest', () => {
       ],
     });
     expect(await recordsOn(topic)).toBe(3);
+  });
+
+  it('refuses a file of another compression before anything is sent, and in a pipe', async () => {
+    const topic = await freshTopic(1);
+    const whole = file('a.ndjson', '{"ad_id":"a"}\n');
+    // No name tells it.
+    const xz = file('b.ndjson', Buffer.from('fd377a585a000004e6d6b446', 'hex'));
+    expect(await main(['ingest', whole, xz, '--topic', topic])).toBe(2);
+    expect(output.stderr).toContain(`${xz} is compressed by xz, which is not read`);
+    expect(output.stderr).toContain(`xz -dc ${xz} | truecount ingest -`);
+    const piped = shell(`"$0" "$1" ingest - --topic ${topic} < ${xz}`);
+    await expect(piped).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('stdin is compressed by xz') as string,
+    });
+    expect(await recordsOn(topic)).toBe(0);
   });
 
   it('fails for a damaged file beside another, and says how much of it was sent', async () => {

@@ -43,6 +43,13 @@ function file(name: string, content: string | Buffer): string {
 const LOG_OPTIONS = ['--format', 'combined-log', '--mapping', APACHE];
 
 describe('truecount mapping try', () => {
+  it('refuses a file of a compression that is not read', async () => {
+    const path = file('clicks.log', Buffer.from('504b0304140000000800', 'hex'));
+    expect(await main(['mapping', 'try', path])).toBe(2);
+    expect(output.stderr).toContain('is compressed by zip, which is not read');
+    expect(output.stdout).toBe('');
+  });
+
   it('shows the first records, every rejection with line and character, and the sums', async () => {
     const path = file('access.log', LOG);
     expect(await main(['mapping', 'try', path, ...LOG_OPTIONS, '--records', '1'])).toBe(0);
