@@ -1,6 +1,8 @@
 // The build: what tsc makes of the sources, and the bundles beside it. All cost little when nothing
 // changed: `tsc -b` and the tail compare time stamps, the bundle of typebox knows what it was made of.
 import { spawnSync } from 'node:child_process';
+import { chmodSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleTail } from './tail-bundle.mjs';
 import { bundleTypebox } from './typebox-bundle.mjs';
@@ -16,5 +18,12 @@ if (tsc.error) throw tsc.error;
 if (tsc.status === 0) {
   await bundleTypebox();
   await bundleTail(); // of that typebox
+  makeCommandsExecutable();
 }
 process.exitCode = tsc.status ?? 1;
+
+/** npx does that only when it links a command for the first time, not after a later build. */
+function makeCommandsExecutable() {
+  const { bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  for (const path of Object.values(bin)) chmodSync(join(ROOT, path), 0o755);
+}
