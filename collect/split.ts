@@ -44,8 +44,7 @@ const CLOSE_BRACE = 0x7d;
 /**
  * Splits a body into the bytes of its records, which are views of it. Only the framing is looked
  * at: whether a record is a click is the decoder's to say, and its bytes go to the log as they came.
- * @throws TruecountError `invalid_argument` for an array that does not end or that more follows,
- * `body_too_large` for more than `clicksMax` records
+ * @throws TruecountError `invalid_argument` for an array whose frame is broken, `body_too_large` for more than `clicksMax` records
  */
 export function splitBody(body: Buffer, form: BodyForm, clicksMax: number): Buffer[] {
   const first = firstByte(body);
@@ -65,7 +64,11 @@ export function splitBody(body: Buffer, form: BodyForm, clicksMax: number): Buff
 
 /** Where the text begins, behind white space and a byte order mark. */
 function firstByte(body: Buffer): number {
-  let at = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
+  return skipSpace(body, body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0);
+}
+
+function skipSpace(body: Buffer, from: number): number {
+  let at = from;
   while (at < body.length && isSpace(body[at]!)) at++;
   return at;
 }
@@ -87,34 +90,75 @@ function linesOf(body: Buffer, clicksMax: number): Buffer[] {
   return records;
 }
 
-/** The elements of the array that opens at `open`, by brackets and strings, without recursion. */
+/**
+ * The elements of the array that opens at `open`, in one pass and without recursion. Where JSON.parse
+ * takes the array, these are its elements. Where it does not, each is at least framed: a string with
+ * its end, brackets that match, or a word; the decoder says what is wrong inside.
+ */
 function elementsOf(body: Buffer, open: number, clicksMax: number): Buffer[] {
   const records: Buffer[] = [];
-  let depth = 0;
-  let start = open + 1;
-  for (let at = open; at < body.length; at++) {
-    const byte = body[at];
-    if (byte === QUOTE) at = endOfString(body, at);
-    else if (byte === OPEN_BRACKET || byte === OPEN_BRACE) depth++;
-    else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) depth--;
-    const ends = depth === 0 || (depth === 1 && byte === COMMA);
-    if (!ends) continue;
-    const element = trimmed(body, start, at);
-    const isEmptyArray = depth === 0 && records.length === 0 && element.length === 0;
-    if (!isEmptyArray) push(records, element, clicksMax);
-    start = at + 1;
-    if (depth === 0) return nothingAfter(body, start, records);
+  const brackets = new OpenBrackets();
+  let at = skipSpace(body, open + 1);
+  if (body[at] === CLOSE_BRACKET) return nothingAfter(body, at + 1, records);
+  for (;;) {
+    const end = endOfElement(body, at, brackets);
+    push(records, body.subarray(at, end), clicksMax);
+    at = skipSpace(body, end);
+    if (body[at] === CLOSE_BRACKET) return nothingAfter(body, at + 1, records);
+    if (body[at] !== COMMA) throw unexpected(body, at, 'a comma or ]');
+    at = skipSpace(body, at + 1);
   }
-  throw notAnArray('the array does not end');
 }
 
-/** `[from, to)` without the white space around it. */
-function trimmed(body: Buffer, from: number, to: number): Buffer {
-  let start = from;
-  let end = to;
-  while (start < end && isSpace(body[start]!)) start++;
-  while (end > start && isSpace(body[end - 1]!)) end--;
-  return body.subarray(start, end);
+/** The index after the element that begins at `from`. */
+function endOfElement(body: Buffer, from: number, brackets: OpenBrackets): number {
+  const first = body[from];
+  if (first === OPEN_BRACE || first === OPEN_BRACKET) return endOfBrackets(body, from, brackets);
+  if (first === QUOTE) return endOfString(body, from) + 1;
+  let end = from;
+  while (end < body.length && !isStructure(body[end]!)) end++;
+  while (end > from && isSpace(body[end - 1]!)) end--;
+  if (end === from) throw unexpected(body, from, 'a click');
+  return end;
+}
+
+function isStructure(byte: number): boolean {
+  if (byte === COMMA || byte === QUOTE || byte === OPEN_BRACE || byte === CLOSE_BRACE) return true;
+  return byte === OPEN_BRACKET || byte === CLOSE_BRACKET;
+}
+
+/** The index after the bracket that closes the one at `from`. */
+function endOfBrackets(body: Buffer, from: number, brackets: OpenBrackets): number {
+  for (let at = from; at < body.length; at++) {
+    const byte = body[at]!;
+    if (byte === QUOTE) at = endOfString(body, at);
+    else if (byte === OPEN_BRACE) brackets.open(CLOSE_BRACE);
+    else if (byte === OPEN_BRACKET) brackets.open(CLOSE_BRACKET);
+    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      if (!brackets.close(byte)) throw unexpected(body, at, 'the other bracket');
+      if (brackets.depth === 0) return at + 1;
+    }
+  }
+  throw notAnArray('it does not end');
+}
+
+/** The closing brackets that are still to come: a byte each, however deep a body is. */
+class OpenBrackets {
+  depth = 0;
+  private closing = Buffer.alloc(32);
+
+  open(closing: number): void {
+    if (this.depth === this.closing.length) {
+      this.closing = Buffer.concat([this.closing], 2 * this.depth);
+    }
+    this.closing[this.depth++] = closing;
+  }
+
+  /** Whether this is the one that was to come. */
+  close(byte: number): boolean {
+    this.depth -= 1;
+    return this.closing[this.depth] === byte;
+  }
 }
 
 /** The index of the quote that ends the string which begins at `from`. */
@@ -124,14 +168,18 @@ function endOfString(body: Buffer, from: number): number {
     if (byte === BACKSLASH) at++;
     else if (byte === QUOTE) return at;
   }
-  throw notAnArray('a string in the array does not end');
+  throw notAnArray('a string in it does not end');
 }
 
 function nothingAfter(body: Buffer, from: number, records: Buffer[]): Buffer[] {
-  for (let at = from; at < body.length; at++) {
-    if (!isSpace(body[at]!)) throw notAnArray(`more follows the array at byte ${String(at)}`);
-  }
+  const at = skipSpace(body, from);
+  if (at < body.length) throw notAnArray(`more follows it at byte ${String(at)}`);
   return records;
+}
+
+function unexpected(body: Buffer, at: number, what: string): TruecountError {
+  if (at >= body.length) return notAnArray('it does not end');
+  return notAnArray(`byte ${String(at)} is not ${what} that is expected there`);
 }
 
 function notAnArray(message: string): TruecountError {
