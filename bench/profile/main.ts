@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { scratchFolder } from '../support/end-by-signal.js';
 import { truecount } from '../stream/contestants.js';
 import { measure } from '../stream/measure.js';
 import { storeTruth } from '../stream/truth.js';
@@ -17,7 +17,7 @@ const SAMPLE_MICROSECONDS = 500;
 /** Where the time of one worker goes while it catches up. */
 export async function benchProfile({ clicks }: { readonly clicks: number }): Promise<Report> {
   const world = await World.start(TOPIC);
-  const dir = mkdtempSync(join(tmpdir(), 'truecount-profile-'));
+  const dir = scratchFolder('truecount-profile-');
   try {
     const workload = new Workload(clicks);
     await fill(world.kafka.address, TOPIC, world.base.partitions, workload);

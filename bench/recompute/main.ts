@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { scratchFolder } from '../support/end-by-signal.js';
 import { mergeCells } from '../../batch/merge-cells.js';
 import { planTasks } from '../../batch/plan-tasks.js';
 import type { AggregateResult } from '../../batch/task.js';
@@ -39,7 +39,7 @@ type Contestant = (files: readonly LakeFile[], folder: string) => Promise<Run>;
  * the check of every file, exact firsts, the cut, the rule set, and sorted cells made durable.
  */
 export async function benchRecompute({ clicks }: { readonly clicks: number }): Promise<Report> {
-  const folder = await mkdtemp(join(tmpdir(), 'truecount-bench-'));
+  const folder = scratchFolder();
   try {
     const workload = new Workload(clicks);
     const short = await writeHour(workload, folder);

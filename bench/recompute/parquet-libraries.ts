@@ -1,9 +1,9 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { scratchFolder } from '../support/end-by-signal.js';
 import { sqlText } from '../../batch/duckdb/session.js';
 import { median, thousands } from '../support/report.js';
 import type { Report } from '../support/report.js';
@@ -46,7 +46,7 @@ function rowAt(i: number): Record<string, unknown> {
 
 /** parquetjs-lite and DuckDB write and read the same cells; and what parquetjs-lite gets wrong. */
 export async function benchParquet(): Promise<Report> {
-  const dir = await mkdtemp(join(tmpdir(), 'truecount-bench-'));
+  const dir = scratchFolder();
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
   const duck = await instance.connect();
   try {

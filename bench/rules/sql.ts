@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { scratchFolder } from '../support/end-by-signal.js';
 import { countHour } from '../../batch/duckdb/count-hour.js';
 import type { HourInput } from '../../batch/duckdb/count-hour.js';
 import { DuckSession, sqlText } from '../../batch/duckdb/session.js';
@@ -31,7 +31,7 @@ const CONTESTANTS: readonly (readonly [string, Count])[] = [
  * All write the same cells, or it fails.
  */
 export async function benchSql({ clicks }: { readonly clicks: number }): Promise<Report> {
-  const folder = await mkdtemp(join(tmpdir(), 'truecount-bench-'));
+  const folder = scratchFolder();
   try {
     const files = await writeHour(new Workload(clicks), folder);
     const input: HourInput = {

@@ -4,12 +4,12 @@
  * a REPEATABLE READ transaction. The API runs in a process of its own, on a Postgres of its own.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { Agent, get } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { scratchFolder } from '../support/end-by-signal.js';
 import { HOUR_MS } from '../../core/time.js';
 import { packageFile } from '../../runtime/package-root.js';
 import { startPostgres } from '../../runtime/stack/postgres.js';
@@ -29,7 +29,7 @@ const LOAD_SECONDS = 5;
 const PAUSE_MS = 100;
 
 export async function benchServing(): Promise<Report[]> {
-  const dir = mkdtempSync(join(tmpdir(), 'truecount-bench-'));
+  const dir = scratchFolder();
   const postgres = await startPostgres({ dir: join(dir, 'postgres') });
   const publisher = new pg.Client({ connectionString: postgres.address });
   const pool = openReadPool({

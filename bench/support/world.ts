@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
+import { scratchFolder } from './end-by-signal.js';
 import { loadConfig, type Config } from '../../runtime/config.js';
 import { postgresPoolOptions } from '../../runtime/postgres-options.js';
 import { prepareDatabase } from '../../runtime/database.js';
@@ -34,7 +34,7 @@ export class World {
   }
 
   static async start(topic: string): Promise<World> {
-    const dir = mkdtempSync(join(tmpdir(), 'truecount-bench-'));
+    const dir = scratchFolder();
     const postgres = await startPostgres({ dir: join(dir, 'postgres') });
     const kafka = await startBroker(dir);
     const flags = {
