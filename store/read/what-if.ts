@@ -5,6 +5,8 @@ import { exactNumber } from './values.js';
 export interface CandidateHour {
   readonly hourMs: number;
   readonly generation: number;
+  /** The generation it is compared with; left out: what answers now. */
+  readonly base?: number;
 }
 
 /** Clicks of some cells together, as they are answered now and as they would be. */
@@ -33,14 +35,14 @@ export interface WhatIf extends WouldChange {
   readonly ads: readonly AdChange[];
 }
 
-// What serves each hour now, or what was counted live; rows that are equal are left out before any is
-// taken apart into cells.
+// Compared with the base that is named, else with what serves each hour now, else with what was counted
+// live; rows that are equal are left out before any is taken apart into cells.
 const SQL = `
   with pair as materialized (
     select w.hour, w.generation,
-           (select p.generation from pointers p where p.hour = w.hour
-             order by p.revision desc limit 1) as base
-      from unnest($1::timestamptz[], $2::bigint[]) as w (hour, generation)
+           coalesce(w.base, (select p.generation from pointers p where p.hour = w.hour
+                              order by p.revision desc limit 1)) as base
+      from unnest($1::timestamptz[], $2::bigint[], $4::bigint[]) as w (hour, generation, base)
   ), next as (
     select pair.hour, g.filter, g.ad_id, g.counts
       from pair join generation_cells g using (generation)
@@ -88,8 +90,8 @@ interface Row {
 }
 
 /**
- * Compares generations with what answers now, cell by cell; the `top` filters, and ads with filter,
- * whose clicks would move most.
+ * Compares generations with what answers now or with others of the same hour, cell by cell; the `top`
+ * filters, and ads with filter, whose clicks would move most.
  */
 export async function whatWouldChange(
   reader: Reader,
@@ -100,6 +102,7 @@ export async function whatWouldChange(
     hours.map(({ hourMs }) => new Date(hourMs)),
     hours.map(({ generation }) => generation),
     top,
+    hours.map(({ base }) => base ?? null),
   ]);
   const sums = (row: Row): WouldChange => ({
     cells: exactNumber(row.cells ?? '0'),

@@ -312,9 +312,56 @@ describe('step by step, where late clicks were taken in', () => {
   const HOUR = ['--from', from, '--to', formatTime(FIRST_MS + HOUR_MS)];
   const LATE = 20;
 
-  it('a recompute goes up to what serves, so that its result can be published', async () => {
+  interface Change {
+    readonly hours: number;
+    readonly cells: number;
+    readonly before: number;
+    readonly after: number;
+    readonly filters: readonly { filter: string; before: number; after: number }[];
+  }
+
+  async function whatIf(rules: string): Promise<Change & { late: Change }> {
+    const { document } = await json(['replay', ...HOUR, '--rules', rules, '--plan']);
+    return (document as { what_if: Change & { late: Change } }).what_if;
+  }
+
+  it('a plan tells what other rules would change from what late clicks would', async () => {
+    const other = join(rig.folder, 'device.json');
+    const dimensions = [{ name: 'device', field: 'device' }];
+    writeFileSync(other, JSON.stringify({ version: 1, dimensions }));
+    const before = await whatIf(other);
+    expect(before.cells).toBeGreaterThan(0);
+    expect(before.late).toMatchObject({ hours: 0, late_pending: 0, cells: 0, filters: [] });
+
     await rig.produce(clicksOf(FIRST_MS, LATE, CLICKS));
     await untilCounted(rig.pool, kafkaBrokers(), rig.topic);
+    // By the rules that count the hour already: all that would change is what the late clicks add.
+    const same = await whatIf(rulesFile);
+    expect(same).toMatchObject({ hours: 1, cells: 0, before: 0, after: 0, filters: [] });
+    // Every tenth was sent twice.
+    expect(same.late).toMatchObject({ hours: 1, late_pending: LATE * 1.1 });
+    const total = same.late.filters.find(({ filter }) => filter === '')!;
+    expect(total.after - total.before).toBe(LATE);
+    const { stdout } = await run(['replay', ...HOUR, '--rules', rulesFile, '--plan']);
+    expect(stdout).toContain('these rules would change 0 cells in 1 hours\n');
+    expect(stdout).toContain(
+      'whatever the rules, the replay would also take in 22 late clicks of 1 hours: counted by these ' +
+        `rules, they change ${String(same.late.cells)} cells more\n`,
+    );
+    expect(stdout).toMatch(/FILTER +CELLS +WITHOUT +THEN +CHANGE\n/);
+
+    // By others: the rules change what they changed without the late clicks, and these add theirs.
+    const { late, ...rules } = await whatIf(other);
+    expect({ ...rules, late: before.late }).toEqual(before);
+    const added = late.filters.map((one) => [one.filter, one.after - one.before]);
+    expect(added.sort()).toEqual([
+      ['', LATE],
+      ['device:desktop', LATE / 2],
+      ['device:mobile', LATE / 2],
+    ]);
+  });
+
+  it('a recompute goes up to what serves, so that its result can be published', async () => {
     const late = await json(['replay', ...HOUR, '--reason', 'late clicks']);
     expect(late.document).toMatchObject({ result: { published: 1 } });
     const { rows } = await rig.pool.query<{ hash: string }>('select hash from rule_versions');
