@@ -1,6 +1,5 @@
 import type { Static } from 'typebox';
 import type { StaleRulesDocument } from '../api/answers/stale-rules.js';
-import { versionFor, type RulesInForce } from '../core/rules/versions.js';
 import { columns, type Style } from './output.js';
 import { shortBytes, shortCount } from './progress-line.js';
 import { shellLine } from './temporal-command.js';
@@ -11,47 +10,60 @@ type Range = Stale['ranges'][number];
 /** Ranges that are named here at most; `--json` names all. */
 const RANGES_MAX = 20;
 
+/**
+ * What names the rules of a replay: the number of the version in force, or, of rules that are not put
+ * yet, the file.
+ */
+export type NameOf = (range: Range) => string;
+
+const versionOf: NameOf = ({ in_force_version: version }) => String(version);
+
 /** The command that shows what a replay of a range would do. */
-export function replayCommand({ from, to, in_force: hash }: Range, nameOf: NameOf): string {
+export function replayCommand(range: Range, nameOf: NameOf = versionOf): string {
   return shellLine([
-    ...['npx', 'truecount', 'replay', '--from', from, '--to', to],
-    ...['--rules', nameOf(hash, from), '--plan'],
+    ...['npx', 'truecount', 'replay', '--from', range.from, '--to', range.to],
+    ...['--rules', nameOf(range), '--plan'],
   ]);
 }
 
-/**
- * The number of the version by which a rule set is, or once was, in force for an hour; else its hash.
- * @param hour as documents say it, `2026-11-21T10:00:00Z`
- */
-export type NameOf = (hash: string, hour: string) => string;
-
-/** Names by versions, in any order: one that begins later than the hour is none of it. */
-export function namesOf(versions: readonly RulesInForce[]): NameOf {
-  return (hash, hour) => {
-    const own = versions.filter((one) => one.hash === hash);
-    const version = versionFor(own, Date.parse(hour))?.version;
-    return version === undefined ? hash : String(version);
-  };
+/** The document with the command of each replay; hours counted by a newer version have none. */
+export function withCommands(stale: Stale, nameOf: NameOf = versionOf) {
+  const ranges = stale.ranges.map((one) => ({ ...one, replay: replayCommand(one, nameOf) }));
+  return { ...stale, ranges };
 }
 
-/** Stale hours for people: their ranges, how much there is to read, and the commands to go on. */
-export function staleText(answer: Stale, nameOf: NameOf, style: Style): string {
-  if (answer.stale === 0) return 'no final hour is stale';
-  const ranges = answer.ranges.slice(0, RANGES_MAX);
-  const more = answer.ranges.length - ranges.length;
+/**
+ * Stale hours for people: their ranges, how much there is to read, and the commands to go on; then those
+ * that are counted by a newer version, which nobody has to take back.
+ */
+export function staleText(answer: Stale, style: Style): string {
+  const { stale, ranges, newer } = answer;
+  const commands = ranges.slice(0, RANGES_MAX).map((range) => `  ${replayCommand(range)}`);
+  return [
+    ...(stale === 0
+      ? ['no final hour is stale']
+      : [...table(ranges, style), '', sizeText(answer), ...commands]),
+    ...(newer.count === 0 ? [] : ['', newerText(newer.count), '', ...table(newer.ranges, style)]),
+  ].join('\n');
+}
+
+function table(all: readonly Range[], style: Style): string[] {
+  const ranges = all.slice(0, RANGES_MAX);
+  const more = all.length - ranges.length;
   const [title = '', ...rows] = columns([
     ['FROM', 'TO', 'HOURS', 'COUNTED BY', 'IN FORCE', 'FILES', 'BYTES', 'CLICKS'],
     ...ranges.map((range) => [
       ...[range.from, range.to, String(range.hours)],
-      ...[range.counted_by, range.in_force].map((hash) => shortName(hash, range, nameOf)),
+      ...[countedBy(range), `v${String(range.in_force_version)}`],
       ...[String(range.files), shortBytes(range.bytes), String(range.clicks)],
     ]),
   ]).split('\n');
   const rest = more > 0 ? [`and ${String(more)} more ranges: --json names them all`] : [];
-  return [
-    ...[style.bold(title), ...rows, ...rest, '', sizeText(answer)],
-    ...ranges.map((range) => `  ${replayCommand(range, nameOf)}`),
-  ].join('\n');
+  return [style.bold(title), ...rows, ...rest];
+}
+
+function countedBy({ counted_by: hash, counted_by_version: version }: Range): string {
+  return version === null ? `${hash.slice(0, 8)}, no version` : `v${String(version)}`;
 }
 
 /** `72 final hours are stale: 216 files, 1.20 GiB, 9.60 M clicks to read`. */
@@ -61,7 +73,10 @@ export function sizeText({ stale, files, bytes, clicks }: Stale): string {
   return `${hours}: ${size}`;
 }
 
-function shortName(hash: string, { from }: Range, nameOf: NameOf): string {
-  const name = nameOf(hash, from);
-  return name === hash ? hash.slice(0, 8) : `v${name}`;
+/** What is said of hours that a replay counted by a version that is not in force for them. */
+export function newerText(count: number): string {
+  return count === 1
+    ? '1 final hour is counted by a newer version than the one in force for it: replayed on purpose?'
+    : `${String(count)} final hours are counted by a newer version than the one in force for them: ` +
+        'replayed on purpose?';
 }

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { TruecountError } from '../../core/errors.js';
 import { formatTime, parseHourRange, type TimeRange } from '../../core/range.js';
-import { staleRanges, type StaleHour } from '../../core/rules/stale.js';
+import { COUNTED_AGES, staleRanges, type StaleHour } from '../../core/rules/stale.js';
 import type { Reader } from '../../store/read/connection.js';
 import { readStaleHours, type SupposedRules } from '../../store/read/stale-hours.js';
 import { CountSchema, TimeSchema } from '../schemas.js';
@@ -24,29 +24,46 @@ const Work = {
 
 const Which = {
   counted_by: { ...HashSchema, description: 'the rule set of the generation that serves' },
+  counted_by_version: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()], {
+    description: 'its version, of a range that of the first hour; null: it was never put',
+  }),
   in_force: { ...HashSchema, description: 'the rule set in force' },
+  in_force_version: Type.Integer({ minimum: 1 }),
+  age: Type.Enum([...COUNTED_AGES], {
+    description:
+      'counted by an older version than the one in force, by a newer one that a replay named, or ' +
+      'unlisted: by a rule set that is no version',
+  }),
+};
+
+const Hours = {
+  ...Work,
+  ranges: Type.Array(
+    Type.Object({ ...{ from: TimeSchema, to: TimeSchema, hours: CountSchema }, ...Which, ...Work }),
+    { description: 'hours that follow each other, of the same two rule sets: a replay each' },
+  ),
+  hours: Type.Array(
+    Type.Object({
+      ...{ hour: TimeSchema, revision: Type.Integer({ minimum: 1 }) },
+      ...Which,
+      held: Type.Boolean({ description: 'a rollback keeps automatic publication off it' }),
+      ...Work,
+    }),
+    { description: `ascending; GET /rules/stale names the first ${String(STALE_HOURS_MAX)}` },
+  ),
 };
 
 export const StaleRulesDocument = Type.Object(
   {
     stale: CountSchema,
-    ...Work,
-    ranges: Type.Array(
-      Type.Object({
-        ...{ from: TimeSchema, to: TimeSchema, hours: CountSchema },
-        ...Which,
-        ...Work,
-      }),
-      { description: 'hours that follow each other, of the same two rule sets: a replay each' },
-    ),
-    hours: Type.Array(
-      Type.Object({
-        ...{ hour: TimeSchema, revision: Type.Integer({ minimum: 1 }) },
-        ...Which,
-        held: Type.Boolean({ description: 'a rollback keeps automatic publication off it' }),
-        ...Work,
-      }),
-      { description: `ascending; GET /rules/stale names the first ${String(STALE_HOURS_MAX)}` },
+    ...Hours,
+    newer: Type.Object(
+      { count: CountSchema, ...Hours },
+      {
+        description:
+          'not stale: counted by a newer version than the one in force for them, as a replay does ' +
+          'that names it',
+      },
     ),
   },
   { description: 'final hours counted by another rule set than the one in force for them' },
@@ -75,26 +92,42 @@ export async function answerSupposedRules(
 }
 
 function staleDocument(
-  hours: readonly StaleHour[],
+  found: readonly StaleHour[],
   hoursMax: number,
 ): Static<typeof StaleRulesDocument> {
+  const newer = found.filter(({ age }) => age === 'newer');
+  const stale = found.filter(({ age }) => age !== 'newer');
+  return {
+    ...{ stale: stale.length, ...hoursDocument(stale, hoursMax) },
+    newer: { count: newer.length, ...hoursDocument(newer, hoursMax) },
+  };
+}
+
+function hoursDocument(hours: readonly StaleHour[], hoursMax: number) {
   const sum = (of: (hour: StaleHour) => number): number =>
     hours.reduce((total, hour) => total + of(hour), 0);
   return {
-    stale: hours.length,
     files: sum((hour) => hour.files),
     bytes: sum((hour) => hour.bytes),
     clicks: sum((hour) => hour.clicks),
     ranges: staleRanges(hours).map((range) => ({
       ...{ from: formatTime(range.fromMs), to: formatTime(range.toMs), hours: range.hours },
-      ...{ counted_by: range.countedBy, in_force: range.inForce },
+      ...which(range),
       ...{ files: range.files, bytes: range.bytes, clicks: range.clicks },
     })),
     hours: hours.slice(0, hoursMax).map((hour) => ({
       ...{ hour: formatTime(hour.hourMs), revision: hour.revision },
-      ...{ counted_by: hour.countedBy, in_force: hour.inForce, held: hour.held },
+      ...{ ...which(hour), held: hour.held },
       ...{ files: hour.files, bytes: hour.bytes, clicks: hour.clicks },
     })),
+  };
+}
+
+function which(of: Omit<StaleHour, 'hourMs' | 'revision' | 'held'>) {
+  return {
+    ...{ counted_by: of.countedBy, counted_by_version: of.countedByVersion },
+    ...{ in_force: of.inForce, in_force_version: of.inForceVersion },
+    age: of.age,
   };
 }
 

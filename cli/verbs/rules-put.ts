@@ -11,9 +11,8 @@ import { putRuleSet } from '../../store/rule-versions.js';
 import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
 import { printResult, withExamples } from '../output.js';
 import { signature } from '../range-verb.js';
-import { replayCommand, sizeText, type NameOf } from '../stale-text.js';
+import { newerText, replayCommand, sizeText, withCommands, type NameOf } from '../stale-text.js';
 import { withReader } from '../with-reader.js';
-import { versionNames } from './rules-stale.js';
 
 interface PutOptions extends CommonOptions {
   readonly since?: string;
@@ -62,17 +61,14 @@ async function run(file: string, options: PutOptions): Promise<void> {
   ).catch((error: unknown) => {
     throw readError(error);
   });
-  const { put, nameOf } = await withReader(options, async (pool) => ({
-    put: await putDocument(pool, made, Infinity),
-    nameOf: await versionNames(pool),
-  }));
+  const put = await withReader(options, (pool) => putDocument(pool, made, Infinity));
   const { existed, stale } = put;
-  const document = { ...put, stale: withCommands(stale, nameOf) };
+  const document = { ...put, stale: withCommands(stale) };
   printResult(options.json === true, document, () =>
     [
       `version ${String(put.version)}${existed ? ', which was in force already' : ''}: ${put.rule_set}`,
       `in force ${inForce(put.since)}`,
-      ...staleLines(stale, nameOf),
+      ...staleLines(stale),
     ].join('\n'),
   );
 }
@@ -84,12 +80,12 @@ async function rehearse(
   sinceMs: number | undefined,
   options: PutOptions,
 ): Promise<void> {
-  const { would, names } = await withReader(options, async (pool) => ({
-    would: await answerRehearsal(pool, ruleSet, sinceMs, Infinity),
-    names: await versionNames(pool),
-  }));
+  const would = await withReader(options, (pool) =>
+    answerRehearsal(pool, ruleSet, sinceMs, Infinity),
+  );
   const { rule_set: hash, since, existed, stale } = would;
-  const nameOf: NameOf = (one, hour) => (one === hash ? file : names(one, hour));
+  const nameOf: NameOf = ({ in_force: one, in_force_version: version }) =>
+    one === hash ? file : String(version);
   const document = { ...would, stale: withCommands(stale, nameOf) };
   printResult(options.json === true, document, () =>
     [
@@ -104,18 +100,14 @@ function inForce(since: string | null): string {
   return since === null ? 'for all hours' : `from ${since} on`;
 }
 
-function withCommands(stale: Stale, nameOf: NameOf): object {
-  const ranges = stale.ranges.map((one) => ({ ...one, replay: replayCommand(one, nameOf) }));
-  return { ...stale, ranges };
-}
-
 /** Ranges whose commands are shown; `truecount rules stale` shows more. */
 const COMMANDS_MAX = 3;
 
-function staleLines(stale: Stale, nameOf: NameOf): string[] {
-  if (stale.stale === 0) return ['no final hour is stale'];
+function staleLines(stale: Stale, nameOf?: NameOf): string[] {
+  const newer = stale.newer.count === 0 ? [] : [newerText(stale.newer.count)];
+  if (stale.stale === 0) return ['no final hour is stale', ...newer];
   const commands = stale.ranges.slice(0, COMMANDS_MAX).map((one) => replayCommand(one, nameOf));
   const more = stale.ranges.length - commands.length;
   const rest = more > 0 ? [`  and ${String(more)} more ranges: truecount rules stale`] : [];
-  return [sizeText(stale), ...commands.map((line) => `  ${line}`), ...rest];
+  return [sizeText(stale), ...commands.map((line) => `  ${line}`), ...rest, ...newer];
 }

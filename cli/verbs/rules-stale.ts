@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
 import { answerStaleRules } from '../../api/answers/stale-rules.js';
-import type { Reader } from '../../store/read/connection.js';
-import { listRuleVersions } from '../../store/rule-versions.js';
 import { withCommonOptions, type CommonOptions } from '../options.js';
 import { printResult, styleFor, withExamples } from '../output.js';
-import { namesOf, replayCommand, staleText, type NameOf } from '../stale-text.js';
+import { staleText, withCommands } from '../stale-text.js';
 import { withReader } from '../with-reader.js';
 
 interface StaleOptions extends CommonOptions {
@@ -19,7 +17,8 @@ export function registerStale(rules: Command): void {
     .summary('final hours counted by another rule set than the one in force')
     .description(
       'Names every final hour that is counted by another rule set than the one in force for it, and ' +
-        'how much a replay would read. Nothing is wrong with such an hour: it says what it said.',
+        'how much a replay would read. Nothing is wrong with such an hour: it says what it said. Hours ' +
+        'that a replay counted by a newer version than the one in force for them are named apart.',
     )
     .option('--from <time>', 'first hour (default: all hours)')
     .option('--to <time>', 'end of the range, not in it')
@@ -32,20 +31,10 @@ export function registerStale(rules: Command): void {
 }
 
 async function run(options: StaleOptions): Promise<void> {
-  const { answer, nameOf } = await withReader(options, async (pool) => ({
-    answer: await answerStaleRules(pool, { from: options.from, to: options.to }, Infinity),
-    nameOf: await versionNames(pool),
-  }));
-  const document = {
-    ...answer,
-    ranges: answer.ranges.map((range) => ({ ...range, replay: replayCommand(range, nameOf) })),
-  };
-  printResult(options.json === true, document, () =>
-    staleText(answer, nameOf, styleFor(process.stdout)),
+  const answer = await withReader(options, (pool) =>
+    answerStaleRules(pool, { from: options.from, to: options.to }, Infinity),
   );
-}
-
-/** Names of rule sets by the versions that put them in force. */
-export async function versionNames(reader: Reader): Promise<NameOf> {
-  return namesOf(await listRuleVersions(reader));
+  printResult(options.json === true, withCommands(answer), () =>
+    staleText(answer, styleFor(process.stdout)),
+  );
 }

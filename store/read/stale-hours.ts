@@ -1,5 +1,5 @@
 import type { TimeRange } from '../../core/range.js';
-import type { StaleHour } from '../../core/rules/stale.js';
+import { countedAge, type StaleHour } from '../../core/rules/stale.js';
 import { readRows, type Reader } from './connection.js';
 import { exactNumber } from './values.js';
 
@@ -9,8 +9,15 @@ export interface SupposedRules {
   readonly sinceMs: number;
 }
 
+// Which version a rule set is that was put several times: see `StaleHour`.
 const SQL = `
-  select h.hour, p.revision, g.rule_set as counted_by, wanted.hash as in_force,
+  with versions as (
+    select version, hash, since from rule_versions
+     union all
+    select max(version) + 1, $3::text, $4::timestamptz from rule_versions having $3::text is not null
+  )
+  select h.hour, p.revision, g.rule_set as counted_by, own.version as counted_by_version,
+         wanted.hash as in_force, wanted.version as in_force_version,
          exists (select from hour_holds x where x.hour = h.hour and x.released is null) as held,
          lake.files, lake.bytes, lake.clicks
     from ledger_head head
@@ -18,8 +25,15 @@ const SQL = `
    cross join lateral served_pointer(h.hour, head.publication) p
     join generations g on g.id = p.generation
    cross join lateral (
-     select case when h.hour >= $4 then $3 else rule_set_for(h.hour) end as hash
+     select version, hash from versions where since is null or since <= h.hour
+      order by version desc limit 1
    ) wanted
+    left join lateral (
+     select version from versions where hash = g.rule_set
+      order by version < wanted.version and (since is null or since <= h.hour) desc,
+               version < wanted.version desc, version desc
+      limit 1
+   ) own on true
    cross join lateral (
      select count(*) as files, coalesce(sum(f.bytes), 0) as bytes, coalesce(sum(x.rows), 0) as clicks
        from lake_file_hours x join lake_files f on f.id = x.file
@@ -32,7 +46,9 @@ interface Row {
   hour: Date;
   revision: number;
   counted_by: string;
+  counted_by_version: number | null;
   in_force: string;
+  in_force_version: number;
   held: boolean;
   files: string;
   bytes: string;
@@ -59,7 +75,10 @@ export async function readStaleHours(
     hourMs: row.hour.getTime(),
     revision: row.revision,
     countedBy: row.counted_by,
+    countedByVersion: row.counted_by_version,
     inForce: row.in_force,
+    inForceVersion: row.in_force_version,
+    age: countedAge(row.counted_by_version, row.in_force_version),
     held: row.held,
     files: exactNumber(row.files),
     bytes: exactNumber(row.bytes),

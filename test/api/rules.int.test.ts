@@ -18,7 +18,8 @@ const HASHES = RULE_SETS.map(hashRuleSet);
 interface StaleAnswer {
   readonly stale: number;
   readonly ranges: readonly { from: string; to: string; hours: number }[];
-  readonly hours: readonly { hour: string; counted_by: string; in_force: string }[];
+  readonly hours: readonly { hour: string; counted_by: string; in_force: string; age: string }[];
+  readonly newer: Omit<StaleAnswer, 'stale' | 'newer'> & { readonly count: number };
 }
 
 let open: Awaited<ReturnType<typeof openApi>>;
@@ -89,8 +90,8 @@ const worlds: fc.Arbitrary<World> = fc.record({
   hours: fc.array(fc.option(fc.nat(2)), { minLength: 1, maxLength: 12 }),
 });
 
-test('stale are the final hours whose rule set is not the newest that has begun, by brute force', async () => {
-  let found = 0;
+test('stale are the final hours whose rule set is not the newest that has begun, but for newer ones, by brute force', async () => {
+  const found = { older: 0, newer: 0, unlisted: 0 };
   await fc.assert(
     fc.asyncProperty(worlds, fc.nat(11), async (world, from) => {
       await load(world);
@@ -98,23 +99,65 @@ test('stale are the final hours whose rule set is not the newest that has begun,
         ...{ version: i + 1, hash: HASHES[rules]! },
         sinceMs: since === null ? null : at(since).getTime(),
       }));
-      const wanted = world.hours.flatMap((rules, n) => {
-        const inForce = versionFor(versions, at(n).getTime())!.hash;
-        if (rules === null || HASHES[rules] === inForce) return [];
-        return [{ hour: hour(n), counted_by: HASHES[rules], in_force: inForce }];
+      const other = world.hours.flatMap((rules, n) => {
+        const inForce = versionFor(versions, at(n).getTime())!;
+        if (rules === null || HASHES[rules] === inForce.hash) return [];
+        const own = versions.filter(({ hash }) => hash === HASHES[rules]);
+        const before = own.filter(({ version }) => version < inForce.version);
+        const by = versionFor(before, at(n).getTime()) ?? before.at(-1) ?? own.at(-1);
+        const [version, newest] = [by?.version ?? null, inForce.version];
+        return [
+          {
+            ...{ hour: hour(n), counted_by: HASHES[rules], counted_by_version: version },
+            ...{ in_force: inForce.hash, in_force_version: newest },
+            age: version === null ? 'unlisted' : version < newest ? 'older' : 'newer',
+          },
+        ];
       });
+      const [stale, newer] = [true, false].map((is) =>
+        other.filter(({ age }) => (age !== 'newer') === is),
+      );
       const all = (await get(open.api, '/rules/stale')).body as StaleAnswer;
-      found += wanted.length;
-      expect(all.hours).toMatchObject(wanted);
-      expect(all.stale).toBe(wanted.length);
-      expect(all.ranges.reduce((sum, range) => sum + range.hours, 0)).toBe(wanted.length);
+      for (const { age } of other) found[age as keyof typeof found]++;
+      expect(all.hours).toMatchObject(stale!);
+      expect(all.newer.hours).toMatchObject(newer!);
+      expect([all.stale, all.newer.count]).toEqual([stale!.length, newer!.length]);
+      const hoursOf = (of: Pick<StaleAnswer, 'ranges'>): number =>
+        of.ranges.reduce((sum, range) => sum + range.hours, 0);
+      expect([hoursOf(all), hoursOf(all.newer)]).toEqual([all.stale, all.newer.count]);
       const range = { from: hour(from), to: hour(12) };
       const part = (await get(open.api, '/rules/stale', range)).body as StaleAnswer;
       expect(part.hours).toEqual(all.hours.filter((one) => one.hour >= range.from));
     }),
     { numRuns: 60 },
   );
-  expect(found).toBeGreaterThan(50);
+  for (const age of ['older', 'newer', 'unlisted'] as const) {
+    expect(found[age], age).toBeGreaterThan(5);
+  }
+});
+
+test('of a rule set put several times it is the version before the one in force, begun if there is one', async () => {
+  const versions = [
+    { rules: 0, since: null },
+    { rules: 1, since: 2 },
+    { rules: 0, since: 8 },
+    { rules: 2, since: 6 },
+    { rules: 1, since: 7 },
+    { rules: 0, since: 7 },
+  ];
+  // Live: 0 to 2. In force: v1 for 0 and 1, v2 for 2 to 5, v4 for 6, v6 from 7 on.
+  await load({ versions, hours: [null, 1, null, 0, 2, null, 1, 1] });
+  const { body } = await get(open.api, '/rules/stale');
+  const { hours, newer } = body as StaleAnswer;
+  expect(hours).toMatchObject([
+    { hour: hour(3), counted_by_version: 1, in_force_version: 2, age: 'older' },
+    { hour: hour(6), counted_by_version: 2, in_force_version: 4, age: 'older' },
+    { hour: hour(7), counted_by_version: 5, in_force_version: 6, age: 'older' },
+  ]);
+  expect(newer.hours).toMatchObject([
+    { hour: hour(1), counted_by_version: 5, in_force_version: 1, age: 'newer' },
+    { hour: hour(4), counted_by_version: 4, in_force_version: 2, age: 'newer' },
+  ]);
 });
 
 test('of many stale hours the first 1,000 are named, and the ranges and sums are of all', async () => {
