@@ -7,6 +7,7 @@ import { measure } from './metrics.js';
 import { sendProblem, unknownRoute } from './problem.js';
 import type { VerifyCell } from './answers/explain.js';
 import type { PutRuleSet } from './answers/rules-put.js';
+import type { TryRules } from './answers/rules-trial.js';
 import type { ReplayControl } from './replay-control.js';
 import { aggregatedCountRoute } from './routes/aggregated-count.js';
 import { changesRoute } from './routes/changes.js';
@@ -36,6 +37,8 @@ export interface ApiParts {
   readonly replays?: ReplayControl;
   /** Puts rule sets in force: `pool` may only read. Left out: `POST /rules` is refused. */
   readonly putRules?: PutRuleSet;
+  /** Tries rule sets, beside this process's event loop. Left out: `POST /rules/try` is refused. */
+  readonly tryRules?: TryRules;
 }
 
 /** An ad_id of 1,024 bytes is 3,072 characters percent-encoded; longer ones get a clear refusal. */
@@ -46,7 +49,7 @@ const BODY_BYTES_MAX = 8 * 1024;
 
 /** The query service: all routes on one pool, not listening yet. The pool stays the caller's. */
 export async function createApi(parts: ApiParts): Promise<Api> {
-  const { pool, migrations, log, verifyCell, replays, putRules } = parts;
+  const { pool, migrations, log, verifyCell, replays, putRules, tryRules } = parts;
   const api = Fastify({
     ...(log === undefined ? {} : { loggerInstance: log }),
     // Requests are counted in the metrics; the log is for what went wrong.
@@ -78,7 +81,7 @@ export async function createApi(parts: ApiParts): Promise<Api> {
   popularAdsRoute(api, pool);
   explainRoute(api, pool, verifyCell);
   hoursRoute(api, pool);
-  rulesRoute(api, pool, putRules);
+  rulesRoute(api, pool, { putRules, tryRules });
   reconciliationsRoute(api, pool);
   ledgerRoute(api, pool);
   changesRoute(api, pool);

@@ -21,7 +21,7 @@ export interface RunningApi {
 }
 
 /** What the API leaves to others; without one of them, what needs it is refused. */
-export type ApiPorts = Pick<ApiParts, 'verifyCell' | 'replays' | 'putRules'>;
+export type ApiPorts = Pick<ApiParts, 'verifyCell' | 'replays' | 'putRules' | 'tryRules'>;
 
 /** A question that runs longer is given up: it would hold a connection that others wait for. */
 const STATEMENT_TIMEOUT_MS = 10_000;

@@ -60,15 +60,19 @@ async function runStream(config: Config, log: Logger): Promise<RunningService> {
 async function runApi(config: Config): Promise<RunningService> {
   const { startApi } = await import('../api/service.js');
   const { rulePuts } = await import('./rules/put-rules.js');
+  const { TrialRuns } = await import('./rules/trial-runs.js');
   const { oneAtATime, verifyCell } = await import('./verify-cell.js');
   const { TemporalReplays } = await import('./temporal/replay-control.js');
   const replays = config.temporalAddress === undefined ? undefined : new TemporalReplays(config);
+  const trials = new TrialRuns();
   const api = await startApi(config, releaseMigrations(), {
     verifyCell: oneAtATime((reader, cell, max) => verifyCell(config, reader, cell, max)),
     putRules: rulePuts(config),
+    tryRules: (order) => trials.run(order),
     ...(replays === undefined ? {} : { replays }),
   });
   return untilClosed(api.url, async () => {
+    trials.close();
     await api.close();
     await replays?.close();
   });

@@ -11,7 +11,7 @@ import {
   wantedRules,
   type PutRuleSet,
 } from '../answers/rules-put.js';
-import { TrialBody, TrialsDocument, answerTrials } from '../answers/rules-trial.js';
+import { TrialBody, TrialsDocument, answerTrials, type TryRules } from '../answers/rules-trial.js';
 import { RuleSetDocument, RulesDocument, answerRuleSet, answerRules } from '../answers/rules.js';
 import { StaleRulesDocument, answerStaleRules } from '../answers/stale-rules.js';
 import { FromSchema, PROBLEM_RESPONSES, ToSchema } from '../schemas.js';
@@ -74,8 +74,16 @@ const put = {
   },
 };
 
-/** Reads of rule sets; `POST /rules/try` and `POST /rules`, which needs `putRules`. */
-export function rulesRoute(api: Api, reader: Reader, putRules?: PutRuleSet): void {
+/** What routes of rules need beside reads; without it they refuse. */
+export interface RulesPorts {
+  /** For `POST /rules`. */
+  readonly putRules?: PutRuleSet | undefined;
+  /** For `POST /rules/try`. */
+  readonly tryRules?: TryRules | undefined;
+}
+
+/** Reads of rule sets, `POST /rules/try` and `POST /rules`. */
+export function rulesRoute(api: Api, reader: Reader, { putRules, tryRules }: RulesPorts): void {
   const bodyLimit = RULES_BODY_BYTES_MAX;
   api.get('/rules', { schema: list }, async () => answerRules(reader));
   api.get('/rules/stale', { schema: stale }, async (request) =>
@@ -88,7 +96,7 @@ export function rulesRoute(api: Api, reader: Reader, putRules?: PutRuleSet): voi
     answerDifference(reader, request.query),
   );
   api.post('/rules/try', { schema: trial, bodyLimit }, async (request) =>
-    answerTrials(reader, request.body),
+    answerTrials(reader, tryRules, request.body),
   );
   api.post('/rules', { schema: put, bodyLimit }, async (request, reply) => {
     const wanted = wantedRules(request.body);

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import type { Command } from 'commander';
-import { trialDocument } from '../../api/answers/rules-trial.js';
+import { trialDocument } from '../../api/answers/trial-steps.js';
 import { CLICK_LIMITS } from '../../core/click/click.js';
 import { TruecountError } from '../../core/errors.js';
 import { TrialRun, type Trial } from '../../core/rules/trial.js';

@@ -1,5 +1,6 @@
 import { kindOf, listAt, objectAt, trueAt, wholeAt } from './json-shape.js';
 import { blockAt, fieldAt, fieldButAdAt, nameAt, patternAt, textAt } from './parse-texts.js';
+import type { PatternBudget } from './pattern-budget.js';
 import type { Condition, Filter, Test } from './rule-set.js';
 
 const CONDITIONS_MAX = 16;
@@ -7,12 +8,13 @@ const CAP_MAX = 1_000_000;
 const TESTS = ['in', 'matches', 'within', 'missing'] as const;
 
 /** A filter by its shape alone; whether its names stand for something is not asked. */
-export function filterAt(place: string, json: unknown): Filter {
+export function filterAt(place: string, json: unknown, budget: PatternBudget): Filter {
   const object = objectAt(place, json, ['reason', 'when', 'cap']);
   const reason = nameAt(`${place}.reason`, object['reason']);
   if (kindOf(place, object, ['when', 'cap']) === 'when') {
     const bounds = { min: 1, max: CONDITIONS_MAX };
-    return { reason, when: listAt(`${place}.when`, object['when'], conditionAt, bounds) };
+    const one = (at: string, condition: unknown) => conditionAt(at, condition, budget);
+    return { reason, when: listAt(`${place}.when`, object['when'], one, bounds) };
   }
   const { field, max } = objectAt(`${place}.cap`, object['cap'], ['field', 'max']);
   return {
@@ -24,15 +26,19 @@ export function filterAt(place: string, json: unknown): Filter {
   };
 }
 
-function conditionAt(place: string, json: unknown): Condition {
+function conditionAt(place: string, json: unknown, budget: PatternBudget): Condition {
   const object = objectAt(place, json, ['field', 'value', ...TESTS]);
-  const test = testAt(place, object);
+  const test = testAt(place, object, budget);
   return kindOf(place, object, ['field', 'value']) === 'field'
     ? { field: fieldAt(`${place}.field`, object['field']), ...test }
     : { value: nameAt(`${place}.value`, object['value']), ...test };
 }
 
-function testAt(place: string, object: Readonly<Record<string, unknown>>): Test {
+function testAt(
+  place: string,
+  object: Readonly<Record<string, unknown>>,
+  budget: PatternBudget,
+): Test {
   const kind = kindOf(place, object, TESTS);
   const at = `${place}.${kind}`;
   const json = object[kind];
@@ -40,7 +46,7 @@ function testAt(place: string, object: Readonly<Record<string, unknown>>): Test 
     case 'in':
       return { in: listAt(at, json, textAt, { min: 1 }) };
     case 'matches':
-      return { matches: patternAt(at, json) };
+      return { matches: patternAt(at, json, budget) };
     case 'within':
       return { within: listAt(at, json, blockAt, { min: 1 }) };
     case 'missing':

@@ -2,7 +2,8 @@ import { isSafeText } from '../text.js';
 import { DIMENSION_NAME, isDimensionValue } from './filter.js';
 import { invalid } from './json-shape.js';
 import { parseBlock } from './ip.js';
-import { PATTERN_CHARS_MAX, compilePattern } from './pattern.js';
+import { PATTERN_CHARS_MAX, patternSize } from './pattern.js';
+import type { PatternBudget } from './pattern-budget.js';
 import { AD_FIELD, IDENTITY_FIELDS } from './rule-set.js';
 
 const FIELD_CHARS_MAX = 128;
@@ -46,18 +47,22 @@ export function textAt(place: string, value: unknown): string {
   return value;
 }
 
-/** A pattern that every engine can find in linear time. */
-export function patternAt(place: string, value: unknown): string {
+/** A pattern that every engine can find in linear time, taken from the budget of the rule set. */
+export function patternAt(place: string, value: unknown, budget: PatternBudget): string {
   if (typeof value !== 'string' || value === '' || value.length > PATTERN_CHARS_MAX) {
     throw invalid(place, `must be a pattern of 1 to ${String(PATTERN_CHARS_MAX)} characters`);
   }
+  budget.take(place, value, sizeAt(place, value));
+  return value;
+}
+
+function sizeAt(place: string, pattern: string): number {
   try {
-    compilePattern(value);
+    return patternSize(pattern);
   } catch (cause) {
     const why = (cause as SyntaxError).message;
     throw invalid(place, `is no pattern in RE2 syntax: ${why}`, cause);
   }
-  return value;
 }
 
 /** A CIDR block, or a single address. */

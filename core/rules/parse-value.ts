@@ -2,6 +2,7 @@ import { CLICK_LIMITS } from '../click/click.js';
 import { entriesAt, invalid, kindOf, listAt, membersAt, objectAt } from './json-shape.js';
 import { oneOfAt, trueAt, wholeAt } from './json-shape.js';
 import { fieldAt, nameAt, patternAt, textAt } from './parse-texts.js';
+import type { PatternBudget } from './pattern-budget.js';
 import { AD_FIELD } from './rule-set.js';
 import type { Lookup, NamedPattern, Score, ScoreLevel, Source, Steps, Value } from './rule-set.js';
 
@@ -14,7 +15,7 @@ const SOURCES = ['field', 'value', 'first', 'cross', 'score'] as const;
 const STEPS = ['trim', 'case', 'unknown', 'map', 'lookup', 'match', 'maxBytes'] as const;
 
 /** A value or dimension by its shape alone; whether its names stand for something is not asked. */
-export function valueAt(place: string, json: unknown): Value {
+export function valueAt(place: string, json: unknown, budget: PatternBudget): Value {
   const object = objectAt(place, json, ['name', ...SOURCES, ...STEPS]);
   const name = nameAt(`${place}.name`, object['name']);
   const source = sourceAt(place, object);
@@ -24,7 +25,7 @@ export function valueAt(place: string, json: unknown): Value {
     unknown: (at, value) => listAt(at, value, textAt, { min: 1 }),
     map: (at, value) => entriesAt(at, value, mappedAt),
     lookup: lookupAt,
-    match: (at, value) => listAt(at, value, namedPatternAt, { min: 1, max: 100 }),
+    match: (at, value) => listAt(at, value, namedPatternAt(budget), { min: 1, max: 100 }),
     maxBytes: (at, value) => wholeAt(at, value, 1, CLICK_LIMITS.dimensionBytesMax),
   });
   if ('field' in source && source.field === AD_FIELD && steps.lookup === undefined) {
@@ -61,9 +62,14 @@ function lookupAt(place: string, json: unknown): Lookup {
   return { table: nameAt(`${place}.table`, table), column: nameAt(`${place}.column`, column) };
 }
 
-function namedPatternAt(place: string, json: unknown): NamedPattern {
-  const { pattern, as } = objectAt(place, json, ['pattern', 'as']);
-  return { pattern: patternAt(`${place}.pattern`, pattern), as: textAt(`${place}.as`, as) };
+function namedPatternAt(budget: PatternBudget): (place: string, json: unknown) => NamedPattern {
+  return (place, json) => {
+    const { pattern, as } = objectAt(place, json, ['pattern', 'as']);
+    return {
+      pattern: patternAt(`${place}.pattern`, pattern, budget),
+      as: textAt(`${place}.as`, as),
+    };
+  };
 }
 
 function weightAt(place: string, json: unknown): number {

@@ -13,11 +13,22 @@ export const PATTERN_CHARS_MAX = 1_000;
  * @throws SyntaxError with what is wrong
  */
 export function compilePattern(source: string): Pattern {
-  let compiled: RE2JS;
+  const compiled = compiledOf(source);
+  return (text) => compiled.matcher(text).find();
+}
+
+/**
+ * Instructions of the compiled pattern: each may be looked at once per character of a text. A counted
+ * repetition takes as many as if it were written out. Throws as `compilePattern`.
+ */
+export function patternSize(source: string): number {
+  return compiledOf(source).programSize();
+}
+
+function compiledOf(source: string): RE2JS {
   try {
-    compiled = RE2JS.compile(source);
+    return RE2JS.compile(source);
   } catch (cause) {
     throw new SyntaxError(cause instanceof Error ? cause.message : 'cannot be read', { cause });
   }
-  return (text) => compiled.matcher(text).find();
 }

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createApi } from '../../api/app.js';
-import { answerTrials } from '../../api/answers/rules-trial.js';
 import { RULES_BODY_BYTES_MAX } from '../../api/answers/rules-inline.js';
 import type { Api } from '../../api/type-provider.js';
 import { main } from '../../cli/program.js';
@@ -18,6 +17,7 @@ import { loadConfig } from '../../runtime/config.js';
 import { packageFile } from '../../runtime/package-root.js';
 import { readRuleFile } from '../../runtime/rules/rule-file.js';
 import { rulePuts } from '../../runtime/rules/put-rules.js';
+import { TrialRuns } from '../../runtime/rules/trial-runs.js';
 import { publish } from '../../store/publish/publish.js';
 import { openReadPool } from '../../store/read/connection.js';
 import { readLedger } from '../../store/read/ledger.js';
@@ -25,6 +25,7 @@ import { beginWithRuleSet } from '../../store/rule-versions.js';
 import { captureOutput } from '../support/captured-output.js';
 import { seedGeneration } from '../support/generations.js';
 import { freshDatabase, type TestDatabase } from '../support/stack.js';
+import { until } from '../support/until.js';
 import { MIGRATIONS, get } from './support/open-api.js';
 import { emptyTables } from './support/world.js';
 
@@ -56,7 +57,11 @@ beforeAll(async () => {
   });
   const flags = { postgresUrl: database.url };
   const { config } = loadConfig({ flags, env: {}, useStack: false });
-  api = await createApi({ pool, migrations: MIGRATIONS, putRules: rulePuts(config) });
+  const trials = new TrialRuns();
+  api = await createApi({
+    ...{ pool, migrations: MIGRATIONS, putRules: rulePuts(config) },
+    tryRules: (order) => trials.run(order),
+  });
 });
 
 afterAll(async () => {
@@ -90,6 +95,7 @@ beforeEach(async () => {
 interface Answer {
   readonly status: number;
   readonly location: unknown;
+  readonly retryAfter: unknown;
   readonly body: Record<string, unknown>;
 }
 
@@ -97,7 +103,7 @@ async function post(url: string, payload: object | string, to = api): Promise<An
   const headers = { 'content-type': 'application/json' };
   const answer = await to.inject({ method: 'POST', url, payload, headers });
   const { statusCode: status, headers: told } = answer;
-  return { status, location: told.location, body: answer.json() };
+  return { status, location: told.location, retryAfter: told['retry-after'], body: answer.json() };
 }
 
 /** What the command line prints with `--json`. */
@@ -396,7 +402,7 @@ describe('POST /rules/try', () => {
     expect(await post('/rules/try', body)).toMatchObject({ status, body: { code } });
   });
 
-  it('an answer that would grow without bound, or take too long, is refused', async () => {
+  it('an answer that would grow without bound is refused', async () => {
     const values = Array.from({ length: 60 }, (_, i) => ({ name: `v${String(i)}`, field: 'f' }));
     const rules = { version: 1, values, dimensions: [{ name: 'd', field: 'f' }] };
     const clicks = Array.from({ length: 100 }, (_, i) =>
@@ -409,9 +415,56 @@ describe('POST /rules/try', () => {
     );
     const few = await post('/rules/try', { rules, clicks: clicks.slice(0, 5) });
     expect(few.status).toBe(200);
-    const noTime = { clicks: 100, answerBytes: 1e6, ms: -1 };
-    await expect(answerTrials(pool, { rules, clicks: ['x'] }, noTime)).rejects.toMatchObject({
-      code: 'not_ready',
+  });
+
+  it('while it takes long all else is answered; it is given up, and a third at once is refused', async () => {
+    // As large as a rule set may be: minutes for these clicks.
+    const match = Array.from({ length: 24 }, (_, i) => ({
+      pattern: `(?i)[a-c]{0,50}[b-d]{0,50}[a-z]{0,100}q${String(i)}`,
+      as: 'x',
+    }));
+    const rules = { version: 1, dimensions: [{ name: 'd', field: 'f', match }] };
+    const clicks = Array.from({ length: 100 }, (_, i) =>
+      click(String(i), { f: 'abcdxyz'.repeat(580) }),
+    );
+    const trials = new TrialRuns(3_000);
+    const slow = await createApi({
+      ...{ pool, migrations: MIGRATIONS },
+      tryRules: (order) => trials.run(order),
     });
+    let ended = 0;
+    const two = [1, 2].map(() =>
+      post('/rules/try', { rules, clicks }, slow).finally(() => {
+        ended++;
+      }),
+    );
+    const third = await until('two are tried', async () => {
+      const answer = await post('/rules/try', { rules: 1, clicks: ['x'] }, slow);
+      return answer.status === 503 ? answer : undefined;
+    });
+    expect(third).toMatchObject({ retryAfter: '1', body: { code: 'not_ready' } });
+    expect(third.body['detail']).toBe('other rule sets are being tried');
+    expect((await get(slow, '/health/live')).status).toBe(200);
+    expect(ended, 'still tried').toBe(0);
+    for (const answer of await Promise.all(two)) {
+      expect(answer).toMatchObject({ status: 503, body: { code: 'not_ready' } });
+      expect(answer.body['detail']).toBe('the trial took too long and was given up');
+    }
+    expect((await post('/rules/try', { rules: 1, clicks: ['x'] }, slow)).status).toBe(200);
+    const last = post('/rules/try', { rules, clicks }, slow);
+    const closing = await until('it is tried', () => {
+      trials.close();
+      return Promise.race([last, Promise.resolve(undefined)]);
+    });
+    expect(closing.status).toBe(503);
+    await slow.close();
+  });
+
+  it('a service that tries nothing says so', async () => {
+    const reading = await createApi({ pool, migrations: MIGRATIONS });
+    expect(await post('/rules/try', { rules: 1, clicks: ['x'] }, reading)).toMatchObject({
+      ...{ status: 503, body: { code: 'component_unavailable' } },
+    });
+    await reading.close();
   });
 });
