@@ -2,7 +2,8 @@ import type pg from 'pg';
 import { TruecountError } from '../core/errors.js';
 import { formatTime } from '../core/range.js';
 import type { RuleSet } from '../core/rules/rule-set.js';
-import type { RulesInForce } from '../core/rules/versions.js';
+import { supersededBy } from '../core/rules/versions.js';
+import type { RulesInForce, SupersededVersion } from '../core/rules/versions.js';
 import { HOUR_MS, hourOf } from '../core/time.js';
 import { appendEntry, lockHead } from './publish/ledger.js';
 import { inTransaction } from './publish/transaction.js';
@@ -24,12 +25,16 @@ export interface RulesToPut {
   readonly sinceMs?: number;
   readonly author: string;
   readonly reason: string;
+  /** The newest version as its author knows it; left out: whichever it is. */
+  readonly expect?: number;
 }
 
 export interface PutRules {
   readonly version: RuleVersion;
   /** It was the newest already. */
   readonly existed: boolean;
+  /** What it took, when it was put, from those in force then. */
+  readonly superseded: readonly SupersededVersion[];
 }
 
 interface VersionRow {
@@ -81,13 +86,14 @@ export async function beginWithRuleSet(
 
 /**
  * Puts a rule set in force, with an entry in the ledger. Hours that have a row keep their pin; those
- * from `sinceMs` on that come to have one get this. Asking twice for the newest changes nothing.
- * @throws TruecountError `invalid_argument` for a time that is no hour, or words that the ledger does
+ * from `sinceMs` on that come to have one get this. Asking twice for the newest changes nothing, whatever
+ * was expected.
+ * @throws TruecountError `conflict` as `planPut`; `invalid_argument` for a time that is no hour, or words that the ledger does
  * not take
  */
 export async function putRuleSet(
   client: pg.Client,
-  { ruleSet, sinceMs, author, reason }: RulesToPut,
+  { ruleSet, sinceMs, author, reason, expect }: RulesToPut,
 ): Promise<PutRules> {
   if (sinceMs !== undefined && hourOf(sinceMs) !== sinceMs) {
     throw new TruecountError('invalid_argument', `${formatTime(sinceMs)} is not a full hour`, {
@@ -97,9 +103,10 @@ export async function putRuleSet(
   return inTransaction<PutRules>(client, async () => {
     const head = await lockHead(client);
     const { hash } = await storeRuleSet(client, ruleSet);
-    const planned = await planPut(client, hash, sinceMs);
+    const planned = await planPut(client, hash, sinceMs, expect);
+    const { superseded } = planned;
     if (planned.newest !== null) {
-      return { keep: false, value: { version: planned.newest, existed: true } };
+      return { keep: false, value: { version: planned.newest, existed: true, superseded } };
     }
     const { number } = planned;
     const since = new Date(planned.sinceMs);
@@ -113,28 +120,50 @@ export async function putRuleSet(
       [number, hash, since, author, reason, head.publication],
     );
     const version = (await listRuleVersions(client)).at(-1)!;
-    return { keep: true, value: { version, existed: false } };
+    return { keep: true, value: { version, existed: false, superseded } };
   });
 }
 
 /** What putting a rule set comes to: the version that is the newest already, or the next one. */
-export type PlannedPut =
-  | { readonly newest: RuleVersion }
-  | { readonly newest: null; readonly number: number; readonly sinceMs: number };
+export type PlannedPut = Pick<PutRules, 'superseded'> &
+  (
+    | { readonly newest: RuleVersion }
+    | { readonly newest: null; readonly number: number; readonly sinceMs: number }
+  );
 
-/** Says what a put would come to, now. Throws those of a read. */
+/**
+ * Says what a put would come to, now.
+ * @throws TruecountError `conflict` where another version than the expected one is the newest; those of
+ * a read
+ */
 export async function planPut(
   reader: pg.ClientBase | pg.Pool,
   hash: string,
   sinceMs: number | undefined,
+  expect: number | undefined,
 ): Promise<PlannedPut> {
   const versions = await listRuleVersions(reader);
   const newest = versions.at(-1);
   if (newest?.hash === hash && (sinceMs === undefined || newest.sinceMs === sinceMs)) {
-    return { newest };
+    const before = versions.slice(0, -1);
+    const { sinceMs: begun } = newest;
+    return { newest, superseded: begun === null ? [] : supersededBy(before, begun) };
+  }
+  if (expect !== undefined && expect !== (newest?.version ?? 0)) {
+    throw notExpected(expect, newest);
   }
   const number = versions.length + 1;
-  return { newest: null, number, sinceMs: sinceMs ?? (await firstUncounted(reader)) };
+  const fromMs = sinceMs ?? (await firstUncounted(reader));
+  return { newest: null, number, sinceMs: fromMs, superseded: supersededBy(versions, fromMs) };
+}
+
+function notExpected(expect: number, newest: RuleVersion | undefined): TruecountError {
+  const is = newest === undefined ? 'there is none' : `it is ${String(newest.version)}`;
+  const by = newest === undefined ? '' : `, put by ${newest.author}: ${newest.reason}`;
+  return new TruecountError('conflict', `version ${String(expect)} is not the newest: ${is}${by}`, {
+    hint: 'look at what it changes (`truecount rules diff`), and put again expecting it',
+    context: { expected: expect, newest: newest?.version ?? null },
+  });
 }
 
 /** The hour after the newest that has a row, and after the one that runs. */

@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import { TruecountError } from '../../core/errors.js';
 import { LEDGER_WORDS_MAX, ledgerWords } from '../../core/ledger-words.js';
 import { formatTime, parseHour } from '../../core/range.js';
+import type { SupersededVersion } from '../../core/rules/versions.js';
 import { hashRuleSet, type RuleSet } from '../../core/rules/rule-set.js';
 import { readError, type Reader } from '../../store/read/connection.js';
 import { planPut } from '../../store/rule-versions.js';
@@ -41,6 +42,14 @@ export const PutRulesBody = Type.Object(
     ),
     reason: words('why, for the ledger', LEDGER_WORDS_MAX.reason),
     actor: words('who, for the ledger', LEDGER_WORDS_MAX.actor),
+    expect: Type.Optional(
+      Type.Integer({
+        description:
+          'number of the newest version as you know it: where another one is, conflict; left out: ' +
+          'whichever it is',
+        minimum: 0,
+      }),
+    ),
     dry_run: Type.Optional(
       Type.Boolean({ description: 'check it, say which hours would be stale, change nothing' }),
     ),
@@ -48,10 +57,20 @@ export const PutRulesBody = Type.Object(
   { additionalProperties: false },
 );
 
+const superseded = Type.Array(
+  Type.Object({
+    version: Type.Integer({ minimum: 1 }),
+    from: TimeSchema,
+    to: Type.Union([TimeSchema, Type.Null()], { description: 'null: all hours that follow' }),
+  }),
+  { description: 'versions that were to be in force for these hours, and are not any more' },
+);
+
 export const PutRulesDocument = Type.Object(
   {
     ...VersionDocument.properties,
     existed: Type.Boolean({ description: 'it was the newest already: nothing changed' }),
+    superseded,
     stale: StaleRulesDocument,
   },
   { description: 'the version, and the final hours that are stale by it' },
@@ -64,6 +83,7 @@ export const RehearsedRulesDocument = Type.Object(
       description: 'the first event hour, as of now; null: all hours, as it is so already',
     }),
     existed: Type.Boolean({ description: 'it is the newest already: nothing would change' }),
+    superseded,
     dry_run: Type.Literal(true),
     stale: StaleRulesDocument,
   },
@@ -84,6 +104,7 @@ export function wantedRules(body: Static<typeof PutRulesBody>): Wanted {
     reason: ledgerWords('reason', body.reason),
     author: ledgerWords('actor', body.actor),
     ...(body.since === undefined ? {} : { sinceMs: parseHour('since', body.since) }),
+    ...(body.expect === undefined ? {} : { expect: body.expect }),
     ruleSet: inlineRuleSet(body.rule_set),
     rehearsal: body.dry_run === true,
   };
@@ -96,15 +117,14 @@ export function wantedRules(body: Static<typeof PutRulesBody>): Wanted {
 export async function answerPut(
   reader: Reader,
   put: PutRuleSet | undefined,
-  { ruleSet, sinceMs, author, reason }: RulesToPut,
+  wanted: RulesToPut,
 ): Promise<Static<typeof PutRulesDocument>> {
   if (put === undefined) {
     throw new TruecountError('component_unavailable', 'this service only reads Postgres', {
       hint: 'npx truecount rules put FILE --reason TEXT',
     });
   }
-  const since = sinceMs === undefined ? {} : { sinceMs };
-  const made = await put({ ruleSet, author, reason, ...since }).catch((error: unknown) => {
+  const made = await put(wanted).catch((error: unknown) => {
     throw readError(error);
   });
   return putDocument(reader, made, STALE_HOURS_MAX);
@@ -113,27 +133,35 @@ export async function answerPut(
 /** What was put as one document. Throws those of a read. */
 export async function putDocument(
   reader: Reader,
-  { version, existed }: PutRules,
+  { version, existed, superseded }: PutRules,
   hoursMax: number,
 ): Promise<Static<typeof PutRulesDocument>> {
   const stale = await answerStaleRules(reader, {}, hoursMax);
-  return { ...versionDocument(version), existed, stale };
+  return {
+    ...{ ...versionDocument(version), existed },
+    ...{ superseded: superseded.map(supersededDocument), stale },
+  };
 }
 
 /** Answers what putting a rule set would come to. Throws those of a read. */
 export async function answerRehearsal(
   reader: Reader,
   ruleSet: RuleSet,
-  wantedMs: number | undefined,
+  { sinceMs: wantedMs, expect }: Pick<RulesToPut, 'sinceMs' | 'expect'>,
   hoursMax = STALE_HOURS_MAX,
 ): Promise<Static<typeof RehearsedRulesDocument>> {
   const hash = hashRuleSet(ruleSet);
-  const planned = await planPut(reader, hash, wantedMs);
+  const planned = await planPut(reader, hash, wantedMs, expect);
   const existed = planned.newest !== null;
   const sinceMs = existed ? planned.newest.sinceMs : planned.sinceMs;
   const stale = await (existed || sinceMs === null
     ? answerStaleRules(reader, {}, hoursMax)
     : answerSupposedRules(reader, { hash, sinceMs }, hoursMax));
   const since = sinceMs === null ? null : formatTime(sinceMs);
-  return { rule_set: hash, since, existed, dry_run: true, stale };
+  const superseded = planned.superseded.map(supersededDocument);
+  return { rule_set: hash, since, existed, superseded, dry_run: true, stale };
+}
+
+function supersededDocument({ version, fromMs, toMs }: SupersededVersion) {
+  return { version, from: formatTime(fromMs), to: toMs === null ? null : formatTime(toMs) };
 }

@@ -100,7 +100,7 @@ export function rulesRoute(api: Api, reader: Reader, { putRules, tryRules }: Rul
   );
   api.post('/rules', { schema: put, bodyLimit }, async (request, reply) => {
     const wanted = wantedRules(request.body);
-    if (wanted.rehearsal) return answerRehearsal(reader, wanted.ruleSet, wanted.sinceMs);
+    if (wanted.rehearsal) return answerRehearsal(reader, wanted.ruleSet, wanted);
     const answer = await answerPut(reader, putRules, wanted);
     if (answer.existed) return answer;
     void reply.header('location', `/rules/${String(answer.version)}`);

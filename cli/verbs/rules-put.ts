@@ -1,13 +1,18 @@
 import type { Command } from 'commander';
 import type { Static } from 'typebox';
-import { answerRehearsal, putDocument } from '../../api/answers/rules-put.js';
+import {
+  answerRehearsal,
+  putDocument,
+  type PutRulesDocument,
+} from '../../api/answers/rules-put.js';
 import type { StaleRulesDocument } from '../../api/answers/stale-rules.js';
+import { parseWhole } from '../../core/question.js';
 import { parseHour } from '../../core/range.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
 import { withDatabase } from '../../runtime/database.js';
 import { readRuleFile } from '../../runtime/rules/rule-file.js';
 import { readError } from '../../store/read/connection.js';
-import { putRuleSet } from '../../store/rule-versions.js';
+import { putRuleSet, type RulesToPut } from '../../store/rule-versions.js';
 import { configFor, withCommonOptions, type CommonOptions } from '../options.js';
 import { printResult, withExamples } from '../output.js';
 import { signature } from '../range-verb.js';
@@ -17,6 +22,7 @@ import { withReader } from '../with-reader.js';
 interface PutOptions extends CommonOptions {
   readonly since?: string;
   readonly reason: string;
+  readonly expect?: string;
   readonly dryRun?: boolean;
 }
 
@@ -38,6 +44,10 @@ export function registerPut(rules: Command): void {
       '--since <hour>',
       'first event hour (default: the first that nobody has begun to count)',
     )
+    .option(
+      '--expect <version>',
+      'refuse if another version is the newest by now (0: there is none)',
+    )
     .option('--dry-run', 'check it, say which hours would be stale, and change nothing')
     .action(run);
   withExamples(
@@ -50,14 +60,19 @@ export function registerPut(rules: Command): void {
 async function run(file: string, options: PutOptions): Promise<void> {
   const { actor: author, reason } = signature(options.reason);
   const sinceMs = options.since === undefined ? undefined : parseHour('--since', options.since);
+  const expect =
+    options.expect === undefined
+      ? undefined
+      : parseWhole('--expect', options.expect, 0, Number.MAX_SAFE_INTEGER);
+  const asked = {
+    ...(sinceMs === undefined ? {} : { sinceMs }),
+    ...(expect === undefined ? {} : { expect }),
+  };
   const ruleSet = readRuleFile(file);
-  if (options.dryRun === true) return rehearse(file, ruleSet, sinceMs, options);
+  if (options.dryRun === true) return rehearse(file, ruleSet, asked, options);
   const { config } = configFor(options);
   const made = await withDatabase(config, (client) =>
-    putRuleSet(client, {
-      ...{ ruleSet, author, reason },
-      ...(sinceMs === undefined ? {} : { sinceMs }),
-    }),
+    putRuleSet(client, { ruleSet, author, reason, ...asked }),
   ).catch((error: unknown) => {
     throw readError(error);
   });
@@ -68,6 +83,7 @@ async function run(file: string, options: PutOptions): Promise<void> {
     [
       `version ${String(put.version)}${existed ? ', which was in force already' : ''}: ${put.rule_set}`,
       `in force ${inForce(put.since)}`,
+      ...put.superseded.map((one) => supersededText(one, 'it no longer is')),
       ...staleLines(stale),
     ].join('\n'),
   );
@@ -77,11 +93,11 @@ async function run(file: string, options: PutOptions): Promise<void> {
 async function rehearse(
   file: string,
   ruleSet: RuleSet,
-  sinceMs: number | undefined,
+  asked: Pick<RulesToPut, 'sinceMs' | 'expect'>,
   options: PutOptions,
 ): Promise<void> {
   const would = await withReader(options, (pool) =>
-    answerRehearsal(pool, ruleSet, sinceMs, Infinity),
+    answerRehearsal(pool, ruleSet, asked, Infinity),
   );
   const { rule_set: hash, since, existed, stale } = would;
   const nameOf: NameOf = ({ in_force: one, in_force_version: version }) =>
@@ -91,9 +107,17 @@ async function rehearse(
     [
       `rule set ${hash}`,
       `${existed ? 'is in force already' : 'would be in force'} ${inForce(since)}`,
+      ...would.superseded.map((one) => supersededText(one, 'it no longer would be')),
       ...staleLines(stale, nameOf),
     ].join('\n'),
   );
+}
+
+type Superseded = Static<typeof PutRulesDocument>['superseded'][number];
+
+function supersededText({ version, from, to }: Superseded, what: string): string {
+  const hours = to === null ? `from ${from} on` : `from ${from} to ${to}`;
+  return `v${String(version)} was in force, or to be, ${hours}: ${what}`;
 }
 
 function inForce(since: string | null): string {

@@ -215,6 +215,44 @@ describe('POST /rules', () => {
     expect(await stored()).toEqual(before);
   });
 
+  it('says which versions it takes hours from, and is refused where another is the newest than expected', async () => {
+    const third = { version: 1, dimensions: [{ name: 'device', field: 'device' }] };
+    const first = { rule_set: FIXED, since: hour(8), expect: 1, ...SIGNED };
+    expect((await post('/rules', first)).body).toMatchObject({
+      ...{ version: 2, superseded: [{ version: 1, from: hour(8), to: null }] },
+    });
+    const second = { rule_set: third, since: hour(7), expect: 1, ...SIGNED };
+    for (const body of [second, { ...second, dry_run: true }]) {
+      const refused = await post('/rules', body);
+      expect(refused).toMatchObject({ status: 409, body: { code: 'conflict' } });
+      expect(refused.body['detail']).toBe(
+        `version 1 is not the newest: it is 2, put by ${SIGNED.actor}: ${SIGNED.reason}`,
+      );
+    }
+    expect(await versions()).toHaveLength(2);
+    // Asked again, what was put is there, whatever was expected.
+    expect((await post('/rules', first)).body).toMatchObject({ version: 2, existed: true });
+
+    const file = join(folder, 'third.json');
+    writeFileSync(file, JSON.stringify(third));
+    const put = ['rules', 'put', file, '--since', hour(7), '--reason', 'x'];
+    expect(await cli(...put, '--expect', '1')).toMatchObject({ error: { code: 'conflict' } });
+    const superseded = [
+      { version: 1, from: hour(7), to: hour(8) },
+      { version: 2, from: hour(8), to: null },
+    ];
+    expect((await post('/rules', { ...second, expect: 2, dry_run: true })).body).toMatchObject({
+      superseded,
+    });
+    const output = captureOutput();
+    await main([...put, '--expect', '2', '--set', `postgresUrl=${database.url}`]);
+    vi.restoreAllMocks();
+    expect(output.stdout).toContain(
+      `v2 was in force, or to be, from ${hour(8)} on: it no longer is\n`,
+    );
+    expect((await versions()).map(({ version }) => version)).toEqual([1, 2, 3]);
+  });
+
   it('of puts at the same time each is a version, and the same one is put once', async () => {
     const third = { version: 1, dimensions: [{ name: 'device', field: 'device' }] };
     const wanted = [FIXED, FIXED, third, third].map((ruleSet) =>
@@ -294,6 +332,8 @@ describe('POST /rules', () => {
     const dry = await post('/rules', { ...body, dry_run: true }, reading);
     expect(dry).toMatchObject({ status: 200, body: { stale: { stale: 2 } } });
     expect((await post('/rules', { ...body, rule_set: {} }, reading)).status).toBe(400);
+    const attempt = await post('/rules/try', { rules: 1, clicks: ['x'] }, reading);
+    expect(attempt).toMatchObject({ status: 503, body: { code: 'component_unavailable' } });
     await reading.close();
   });
 
@@ -434,9 +474,7 @@ describe('POST /rules/try', () => {
     });
     let ended = 0;
     const two = [1, 2].map(() =>
-      post('/rules/try', { rules, clicks }, slow).finally(() => {
-        ended++;
-      }),
+      post('/rules/try', { rules, clicks }, slow).finally(() => ended++),
     );
     const third = await until('two are tried', async () => {
       const answer = await post('/rules/try', { rules: 1, clicks: ['x'] }, slow);
@@ -458,13 +496,5 @@ describe('POST /rules/try', () => {
     });
     expect(closing.status).toBe(503);
     await slow.close();
-  });
-
-  it('a service that tries nothing says so', async () => {
-    const reading = await createApi({ pool, migrations: MIGRATIONS });
-    expect(await post('/rules/try', { rules: 1, clicks: ['x'] }, reading)).toMatchObject({
-      ...{ status: 503, body: { code: 'component_unavailable' } },
-    });
-    await reading.close();
   });
 });
