@@ -11,6 +11,7 @@ import {
   intendRedriven,
   type Acknowledged,
 } from '../store/redrive/record.js';
+import { becomeOnlyRedrive } from '../store/redrive/lock.js';
 import { pageRedrivable, type Redrivable, type RedriveSelection } from '../store/redrive/select.js';
 
 /** Records of a page; with the bound of a click's bytes it bounds memory, to 50 MiB of bytes. */
@@ -64,8 +65,10 @@ interface Sending {
 /**
  * Sends quarantined records to their topic again, a page at a time: what is about to be sent is
  * written down, sent (acks=all), and then where it is. Ended anywhere, it can be run again: a record
- * sent twice has the same ids, so it counts once.
- * @throws what Postgres and the producer throw; what is acknowledged by then is recorded
+ * sent twice has the same ids, so it counts once. No two of them run at once. `client` has a session
+ * of its own: with the session the run ends.
+ * @throws TruecountError `conflict` while another one runs; those of Postgres and of the producer,
+ * where what is acknowledged by then is recorded
  */
 export async function redrive(client: pg.ClientBase, job: RedriveJob): Promise<RedriveResult> {
   const outcome = new Outcome(job);
@@ -73,6 +76,7 @@ export async function redrive(client: pg.ClientBase, job: RedriveJob): Promise<R
   let run: number | null = null;
   let after = { slot: -1, offset: -1 };
   let looked = 0;
+  if (job.kafka !== null) await becomeOnlyRedrive(client, job.actor);
   try {
     for (;;) {
       const page = await pageRedrivable(client, job.selection, after, {

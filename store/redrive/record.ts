@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import { readRow, readRows } from '../read/connection.js';
+import { exactNumber } from '../read/values.js';
 
 /** A record by the key of the quarantine. */
 export interface QuarantineKey {
@@ -15,8 +17,8 @@ export interface Acknowledged extends QuarantineKey {
 
 /** The database's clock. */
 export async function databaseNow(client: pg.ClientBase): Promise<Date> {
-  const { rows } = await client.query<{ at: Date }>('select clock_timestamp() as at');
-  return rows[0]!.at;
+  const text = 'select clock_timestamp() as at';
+  return (await readRow<{ at: Date }>(client, 'redrive-now', text, [])).at;
 }
 
 /** Begins a run; gives its number. `mapping` as it was given, null for the bytes as they were. */
@@ -24,11 +26,9 @@ export async function beginRedrive(
   client: pg.ClientBase,
   run: { readonly actor: string; readonly mapping: string | null },
 ): Promise<number> {
-  const { rows } = await client.query<{ id: string }>(
-    'insert into redrives (actor, mapping) values ($1, $2) returning id',
-    [run.actor, run.mapping],
-  );
-  return Number(rows[0]!.id);
+  const text = 'insert into redrives (actor, mapping) values ($1, $2) returning id';
+  const values = [run.actor, run.mapping];
+  return exactNumber((await readRow<{ id: string }>(client, 'redrive-begin', text, values)).id);
 }
 
 /** Notes that records are about to be sent: from here on they may be on the log. */
@@ -37,7 +37,9 @@ export async function intendRedriven(
   redrive: number,
   records: readonly QuarantineKey[],
 ): Promise<void> {
-  await client.query(
+  await readRows(
+    client,
+    'redrive-intend',
     `insert into redriven (redrive, slot, log_offset)
      select $1, t.slot, t.log_offset from unnest($2::integer[], $3::bigint[]) t (slot, log_offset)`,
     [redrive, records.map(({ slot }) => slot), records.map(({ offset }) => offset)],
@@ -50,7 +52,9 @@ export async function acknowledgeRedriven(
   redrive: number,
   records: readonly Acknowledged[],
 ): Promise<void> {
-  await client.query(
+  await readRows(
+    client,
+    'redrive-acknowledge',
     `update redriven r
         set to_partition = t.to_partition, to_offset = t.to_offset, acked_at = clock_timestamp()
        from unnest($2::integer[], $3::bigint[], $4::integer[], $5::bigint[])

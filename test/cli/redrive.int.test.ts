@@ -1,32 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { HOUR_MS, MINUTE_MS } from '../../core/time.js';
-import { spawnTruecount, truecount } from '../support/command-line.js';
-import { freshDatabase, freshTopic, kafkaBrokers, type TestDatabase } from '../support/stack.js';
+import { truecount } from '../support/command-line.js';
+import { cellDifferences, liveCells, type Cells, type LogRecord } from '../support/stream.js';
 import {
-  cellDifferences,
-  endOffsets,
-  liveCells,
-  produce,
-  startWorker,
-  untilCounted,
-  type Cells,
-  type LogRecord,
-  type Worker,
-} from '../support/stream.js';
-import { until } from '../support/until.js';
+  OTHER_NAMES,
+  RedriveBed,
+  addTo,
+  clickOf,
+  otherNames,
+  record,
+} from './support/redrive-bed.js';
 
-const START_MS = Math.floor(Date.now() / HOUR_MS - 3) * HOUR_MS;
-/** As cli/redrive.ts has it: the records that are written down at a time. */
-const PAGE_RECORDS = 200;
-
-const OTHER_NAMES = `
-event_id: { column: click }
-ad_id: { column: campaign }
-timestamp: { column: at, format: epoch_s }
-fields: { country: { column: cc } }`;
 const NUMBER_ID = `
 event_id: { column: event_id }
 ad_id: { column: ad_id }
@@ -34,110 +17,8 @@ timestamp: { column: timestamp, format: epoch_ms }`;
 const NO_ID = NUMBER_ID.replace('column: event_id', 'position: true');
 const LOCAL_TIME = NUMBER_ID.replace('epoch_ms', 'yyyy-MM-dd HH:mm:ss');
 
-interface Answer {
-  readonly sent: number;
-  readonly selected: number;
-  readonly redrive: number | null;
-}
-
-/** One topic, its own database and a stream worker; and the command line on them. */
-class Bed {
-  private mappings = 0;
-
-  private constructor(
-    readonly topic: string,
-    readonly database: TestDatabase,
-    private readonly worker: Worker,
-    readonly home: string,
-  ) {}
-
-  static async open(): Promise<Bed> {
-    const [topic, database] = [await freshTopic(3), await freshDatabase()];
-    const worker = startWorker(kafkaBrokers(), database, [topic]);
-    return new Bed(topic, database, worker, mkdtempSync(join(tmpdir(), 'truecount-redrive-')));
-  }
-
-  get env(): Record<string, string> {
-    return {
-      TRUECOUNT_HOME: this.home,
-      TRUECOUNT_POSTGRES_URL: this.database.url,
-      TRUECOUNT_KAFKA_BROKERS: kafkaBrokers().join(),
-      TRUECOUNT_TOPICS: this.topic,
-    };
-  }
-
-  mapping(text: string): string {
-    const path = join(this.home, `mapping-${String(++this.mappings)}.yaml`);
-    writeFileSync(path, text);
-    return path;
-  }
-
-  async redrive(...args: string[]): Promise<Answer> {
-    const { code, stdout, stderr } = await truecount(
-      ['quarantine', 'redrive', '--json', ...args],
-      this.env,
-    );
-    if (code !== 0) throw new Error(`exit ${String(code)}: ${stdout}${stderr}`);
-    return JSON.parse(stdout) as Answer;
-  }
-
-  async send(records: readonly LogRecord[]): Promise<void> {
-    await produce(kafkaBrokers(), this.topic, records);
-    await this.counted();
-  }
-
-  counted(): Promise<void> {
-    return untilCounted(this.database.pool, kafkaBrokers(), this.topic);
-  }
-
-  async onLog(): Promise<number> {
-    const ends = await endOffsets(kafkaBrokers(), this.topic);
-    return [...ends.values()].reduce((sum, end) => sum + end, 0);
-  }
-
-  async flow(): Promise<Record<string, number>> {
-    const { rows } = await this.database.pool.query<Record<string, string>>(
-      `select sum(counted) as counted, sum(duplicate) as duplicate, sum(quarantined) as quarantined
-         from flushes`,
-    );
-    return Object.fromEntries(Object.entries(rows[0]!).map(([name, n]) => [name, Number(n)]));
-  }
-
-  async close(): Promise<void> {
-    await this.worker.stop();
-    await this.database.close();
-    rmSync(this.home, { recursive: true, force: true });
-  }
-}
-
-/** The i-th click of the tests: its ad, time and country. */
-function clickOf(i: number): { ad: string; ms: number; country: string } {
-  const ms = START_MS + (i % 90) * MINUTE_MS + (i % 60) * 1_000;
-  return { ad: `ad-${String(i % 7)}`, ms, country: ['US', 'DE'][i % 2]! };
-}
-
-function addTo(truth: Cells, i: number, withCountry = true): void {
-  const { ad, ms, country } = clickOf(i);
-  const minute = Math.floor(ms / MINUTE_MS) * MINUTE_MS;
-  const filters = ['', `country:${withCountry ? country : 'unknown'}`];
-  for (const filter of [...filters, 'device:unknown', 'format:unknown']) {
-    const cell = `${ad}|${String(minute)}|${filter}`;
-    truth.set(cell, (truth.get(cell) ?? 0) + 1);
-  }
-}
-
-/** Keyed as a producer might that has no ad: any partition. */
-function record(i: number, body: unknown): LogRecord {
-  return { key: `k${String(i)}`, line: typeof body === 'string' ? body : JSON.stringify(body) };
-}
-
-function otherNames(i: number): LogRecord {
-  const { ad, ms, country } = clickOf(i);
-  return record(i, { click: 10_000_000 + i, campaign: ad, at: ms / 1_000, cc: country });
-}
-
 describe('records of several reasons', () => {
-  let bed: Bed;
+  let bed: RedriveBed;
   const truth: Cells = new Map();
   const fixes: [reason: string, mapping: string, records: number][] = [
     ['missing_field', OTHER_NAMES, 60], // and those without an id, which it cannot mend
@@ -147,7 +28,7 @@ describe('records of several reasons', () => {
   ];
 
   beforeAll(async () => {
-    bed = await Bed.open();
+    bed = await RedriveBed.open();
     const records: LogRecord[] = [];
     for (let i = 0; i < 180; i++) {
       const { ad, ms, country } = clickOf(i);
@@ -261,59 +142,3 @@ interface Listed {
   readonly offset: number;
   readonly redriven: null | { state: string; to: null | { partition: number; offset: number } };
 }
-
-test('killed between the log and its note, and run again, each counts once', async () => {
-  const bed = await Bed.open();
-  const { pool } = bed.database;
-  const records = 3 * PAGE_RECORDS;
-  const truth: Cells = new Map();
-  for (let i = 0; i < records; i++) addTo(truth, i);
-  await bed.send(Array.from({ length: records }, (_, i) => otherNames(i)));
-  expect(await bed.flow()).toMatchObject({ counted: 0, quarantined: records });
-
-  // The second page is on the log, but its acknowledgement is never noted.
-  await pool.query(`
-    create function hold() returns trigger language plpgsql as $$ begin
-      if exists (select from redriven where acked_at is not null) then
-        perform pg_advisory_xact_lock(77);
-      end if;
-      return null;
-    end $$;
-    create trigger hold before update on redriven for each statement execute function hold()`);
-  const holder = await pool.connect();
-  await holder.query('select pg_advisory_lock(77)');
-  const mapping = bed.mapping(OTHER_NAMES);
-  const args = ['--reason', 'missing_field', '--mapping', mapping];
-  const child = spawnTruecount(['quarantine', 'redrive', ...args], bed.env);
-  const gone = new Promise((resolve) => child.once('close', resolve));
-  const waiting = `select pid from pg_stat_activity
-                    where datname = current_database() and wait_event = 'advisory'`;
-  await until('the second page waits to be noted', async () => {
-    return (await pool.query(waiting)).rows.length > 0;
-  });
-  expect(await bed.onLog()).toBe(records + 2 * PAGE_RECORDS);
-  child.kill('SIGKILL');
-  await gone;
-  await pool.query(`select pg_terminate_backend(pid) from (${waiting}) w`);
-  await until('its session is gone', async () => (await pool.query(waiting)).rows.length === 0);
-  holder.release(true);
-  await pool.query('drop trigger hold on redriven');
-
-  const other = bed.mapping(`# another\n${OTHER_NAMES}`);
-  expect(await bed.redrive('--all', '--mapping', other, '--plan')).toMatchObject({
-    ...{ selected: records, sent: PAGE_RECORDS },
-    ...{ sent_before: PAGE_RECORDS, perhaps_sent: PAGE_RECORDS },
-  });
-  expect(await bed.redrive(...args)).toMatchObject({
-    ...{ selected: records, sent: 2 * PAGE_RECORDS },
-    ...{ sent_before: PAGE_RECORDS, perhaps_sent: 0 },
-  });
-  await bed.counted();
-  expect(cellDifferences(await liveCells(pool), truth)).toEqual([]);
-  expect(await bed.flow()).toEqual({
-    counted: records,
-    duplicate: PAGE_RECORDS,
-    quarantined: records,
-  });
-  await bed.close();
-});
