@@ -52,6 +52,12 @@ export function patternAt(place: string, value: unknown, budget: PatternBudget):
   if (typeof value !== 'string' || value === '' || value.length > PATTERN_CHARS_MAX) {
     throw invalid(place, `must be a pattern of 1 to ${String(PATTERN_CHARS_MAX)} characters`);
   }
+  if (!isSafeText(value)) {
+    throw invalid(
+      place,
+      'must hold no control characters or lone surrogates: write a tab as \\t, a NUL as \\x00',
+    );
+  }
   budget.take(place, value, sizeAt(place, value));
   return value;
 }

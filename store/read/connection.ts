@@ -68,7 +68,7 @@ export async function readRow<Row extends pg.QueryResultRow>(
   });
 }
 
-/** The error that a reader is told for an error of Postgres, of its driver or of the network. */
+/** The error that who asked is told for an error of Postgres, of its driver or of the network. */
 export function readError(error: unknown): TruecountError {
   if (error instanceof TruecountError) return error;
   const state = error instanceof pg.DatabaseError ? (error.code ?? '') : undefined;
@@ -90,7 +90,9 @@ export function readError(error: unknown): TruecountError {
       cause: error,
     });
   }
-  return new TruecountError('internal', 'a read from Postgres failed', { cause: error });
+  return new TruecountError('internal', `Postgres refused a statement${why(error)}`, {
+    cause: error,
+  });
 }
 
 /** Connection lost (08), no connections or memory left (53), shutting down or starting (57P). */

@@ -105,6 +105,10 @@ describe('a rule set is refused, with place and reason,', () => {
     [ofField({ match: [{ pattern: '(?=a)', as: 'a' }] }), 'dimensions[0].match[0].pattern is no'],
     [ofField({ match: [{ pattern: '(a)\\1', as: 'a' }] }), 'dimensions[0].match[0].pattern is no'],
     [
+      ofField({ match: [{ pattern: 'a\u0000b', as: 'a' }] }),
+      'dimensions[0].match[0].pattern must hold no control characters or lone surrogates',
+    ],
+    [
       ofField({ match: [{ pattern: 'a'.repeat(1001), as: 'a' }] }),
       'dimensions[0].match[0].pattern',
     ],
@@ -249,6 +253,7 @@ describe('a rule set is refused, with place and reason,', () => {
     [ofCondition({ field: 'f', in: [7] }), 'filters[0].when[0].in[0] must be 1 to 256 bytes'],
     [ofCondition({ field: 'f', missing: false }), 'filters[0].when[0].missing must be true'],
     [ofCondition({ field: 'f', matches: '' }), 'filters[0].when[0].matches must be a pattern of 1'],
+    [ofCondition({ field: 'f', matches: '[\ud800]' }), 'filters[0].when[0].matches must hold no'],
     [ofCondition({ field: 'f', matches: '[' }), 'filters[0].when[0].matches is no pattern in RE2'],
     [ofCondition({ field: 'f', within: '::/0' }), 'filters[0].when[0].within must be an array'],
     [

@@ -6,6 +6,7 @@ import { parse as parseYaml } from 'yaml';
 import { parseRuleSet } from '../../../core/rules/parse.js';
 import { DEFAULT_RULE_SET } from '../../../core/rules/rule-set.js';
 import { packageFile } from '../../../runtime/package-root.js';
+import { damaged } from '../../contract/support/damaged.js';
 import { ruleSets } from '../../contract/support/rule-sets.js';
 
 const schema = JSON.parse(
@@ -20,28 +21,6 @@ function isRefused(body: unknown): boolean {
   } catch {
     return true;
   }
-}
-
-/** A JSON value with one thing in it replaced, removed or added, somewhere. */
-function damaged(value: unknown, at: number, by: unknown, how: number): unknown {
-  const places: { holder: Record<string, unknown>; key: string }[] = [];
-  const copy = { root: structuredClone(value) };
-  const visit = (holder: Record<string, unknown>): void => {
-    for (const key of Object.keys(holder)) {
-      places.push({ holder, key });
-      const inner = holder[key];
-      if (typeof inner === 'object' && inner !== null) visit(inner as Record<string, unknown>);
-    }
-  };
-  visit(copy);
-  const { holder, key } = places[at % places.length]!;
-  if (how === 0) holder[key] = by;
-  else if (how === 1 && !Array.isArray(holder)) delete holder[key];
-  else if (Array.isArray(holder[key])) (holder[key] as unknown[]).push(by);
-  else if (typeof holder[key] === 'object' && holder[key] !== null) {
-    (holder[key] as Record<string, unknown>)['more'] = by;
-  }
-  return copy.root;
 }
 
 describe('docs/reference/rule-set.schema.json', () => {
@@ -85,6 +64,7 @@ describe('docs/reference/rule-set.schema.json', () => {
     ['a filter without an if', { version: 1, dimensions: [], filters: [{ reason: 'a' }] }],
     ['an unknown member', { version: 1, dimensions: [{ name: 'a', field: 'a', upper: true }] }],
     ['the event id', { version: 1, dimensions: [{ name: 'a', field: 'event_id' }] }],
+    ['NUL in a pattern', { version: 1, dimensions: [], filters: [matching('a\u0000b')] }],
     ['a dimension too many', { version: 1, dimensions: Array.from({ length: 17 }, dimension) }],
   ])('refuses %s, as the parser does', (_what, body) => {
     expect(accepts(body)).toBe(false);
@@ -94,4 +74,8 @@ describe('docs/reference/rule-set.schema.json', () => {
 
 function dimension(_: unknown, i: number): object {
   return { name: `d${String(i)}`, field: 'f' };
+}
+
+function matching(pattern: string): object {
+  return { reason: 'r', when: [{ field: 'f', matches: pattern }] };
 }
