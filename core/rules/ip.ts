@@ -20,7 +20,7 @@ const V4_BITS = 32;
 export function parseAddress(text: string): Address | null {
   const v4 = text.slice(text.lastIndexOf(':') + 1);
   const dotted = v4.includes('.');
-  if (dotted && !isPlainV4(v4)) return null;
+  if (dotted && !ipaddr.IPv4.isValidFourPartDecimal(v4)) return null;
   if (v4 === text) {
     return dotted ? V4_BASE + numberOf(ipaddr.IPv4.parse(text).toByteArray()) : null;
   }
@@ -34,10 +34,6 @@ export function parseAddress(text: string): Address | null {
 function inGroups(v4: string): string {
   const [a, b, c, d] = ipaddr.IPv4.parse(v4).toByteArray() as [number, number, number, number];
   return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
-}
-
-function isPlainV4(text: string): boolean {
-  return ipaddr.IPv4.isValidFourPartDecimal(text) && !/(^|\.)0\d/.test(text);
 }
 
 /** Reads `10.0.0.0/8`, or a single address. null: it is none, or has bits below its length. */
