@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Check, Errors } from 'typebox/value';
 import { parse as parseYaml } from 'yaml';
 import { TruecountError } from '../core/errors.js';
+import { utf8Text } from '../core/utf8.js';
 import { SETTINGS, type Config, type Setting } from './config-schema.js';
 import { nearest } from './nearest.js';
 import { stackAddresses } from './stack/state.js';
@@ -149,14 +150,22 @@ function settingsFile(given: string | undefined, cwd: string): string | undefine
 }
 
 function readText(path: string, what: string): string {
+  let bytes: Buffer;
   try {
-    return readFileSync(path, 'utf8');
+    bytes = readFileSync(path);
   } catch (cause) {
     throw new TruecountError('invalid_config', `${what}: cannot read ${path}`, {
       hint: 'check the path and its permissions',
       cause,
     });
   }
+  return utf8Text(bytes, (line) => {
+    const where = `${path}, line ${String(line)}`;
+    return new TruecountError('invalid_config', `${what}: ${where}: is not UTF-8`, {
+      hint: 'save the file as UTF-8',
+      context: { file: path, line },
+    });
+  });
 }
 
 function fromFile(file: string): Values {

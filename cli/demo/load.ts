@@ -1,8 +1,8 @@
-import { closeSync, createReadStream, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { readCsv, readNdjson } from '../../ingest/formats/read-items.js';
 import type { SourceItem } from '../../ingest/formats/source-item.js';
 import { generateClicks, type GeneratedRecord } from '../../ingest/generator/generate.js';
-import { parseMapping } from '../../ingest/mapping/mapping.js';
+import { readMappingFile } from '../mapping-file.js';
 import { UK_IS_GB, sqlTruth } from './sql-truth.js';
 import type { Fix } from './sql-truth.js';
 
@@ -89,8 +89,7 @@ export interface FileOptions {
 
 /** Clicks of a file; their truth is counted by SQL on the file itself, in another engine. */
 export function fileLoad({ input, format, mapping }: FileOptions): Load {
-  const mapped =
-    mapping === undefined ? undefined : parseMapping(readFileSync(mapping, 'utf8'), mapping);
+  const mapped = mapping === undefined ? undefined : readMappingFile(mapping).mapping;
   let fix: Promise<Fix> | undefined;
   let before: Promise<Cells> | undefined;
   const truthBefore = (): Promise<Cells> => (before ??= sqlTruth(input, format, mapped, null));

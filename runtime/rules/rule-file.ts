@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { TruecountError } from '../../core/errors.js';
 import { parseRuleSet } from '../../core/rules/parse.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
+import { utf8Text } from '../../core/utf8.js';
 import { invalidAt } from './invalid.js';
 import { RuleText, type Path } from './rule-text.js';
 import { parseTableFile, type TableFile } from './table-file.js';
@@ -27,8 +28,9 @@ export function readRuleFile(path: string): RuleSet {
 }
 
 function readText(path: string): string {
+  let bytes: Buffer;
   try {
-    return readFileSync(path, 'utf8');
+    bytes = readFileSync(path);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new TruecountError('not_found', `cannot read the rule file ${path}: ${why}`, {
@@ -36,6 +38,7 @@ function readText(path: string): string {
       cause,
     });
   }
+  return utf8Text(bytes, (line) => invalidAt(path, line, 'is not UTF-8'));
 }
 
 /** Puts the tables that are files in their places, and says which they are, by name. */

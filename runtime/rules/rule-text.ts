@@ -1,5 +1,6 @@
 import { LineCounter, isNode, isScalar, parseDocument, visit, type Document } from 'yaml';
 import { invalidAt } from './invalid.js';
+import { repeatedKey } from './json-keys.js';
 
 /** Keys and indices from the top of a document to a place in it. */
 export type Path = readonly (string | number)[];
@@ -18,13 +19,7 @@ export class RuleText {
    * @throws TruecountError `invalid_rule_set` with file and line
    */
   value(): unknown {
-    if (this.path.toLowerCase().endsWith('.json')) {
-      try {
-        return JSON.parse(this.text);
-      } catch (cause) {
-        throw invalidAt(this.path, undefined, `is not JSON: ${messageOf(cause)}`, cause);
-      }
-    }
+    if (this.path.toLowerCase().endsWith('.json')) return this.json();
     const { document, lines } = this.document();
     const [fault] = [...document.errors, ...document.warnings];
     if (fault !== undefined) {
@@ -37,6 +32,19 @@ export class RuleText {
     } catch (cause) {
       throw invalidAt(this.path, undefined, `is not YAML: ${messageOf(cause)}`, cause);
     }
+  }
+
+  private json(): unknown {
+    let value: unknown;
+    try {
+      value = JSON.parse(this.text);
+    } catch (cause) {
+      throw invalidAt(this.path, undefined, `is not JSON: ${messageOf(cause)}`, cause);
+    }
+    const repeated = repeatedKey(this.text);
+    if (repeated === null) return value;
+    const line = this.text.slice(0, repeated.index).split('\n').length;
+    throw invalidAt(this.path, line, `repeats the key ${JSON.stringify(repeated.key)}`);
   }
 
   /** The line of what is at a place, or of the innermost thing around it that is there. */

@@ -1,4 +1,5 @@
 import { CsvError, parse, type Info } from 'csv-parse/sync';
+import { utf8Text } from '../../core/utf8.js';
 import { invalidAt } from './invalid.js';
 
 /** A table of a rule set, read from a file of its own. */
@@ -38,19 +39,12 @@ interface CsvRecord {
 }
 
 function records(path: string, bytes: Uint8Array): CsvRecord[] {
+  const text = utf8Text(bytes, (line) => invalidAt(path, line, 'is not UTF-8'));
   try {
-    // Bytes that are not UTF-8 would become U+FFFD, and match nothing.
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    const options = { bom: true, info: true, relax_column_count: true, skip_empty_lines: true };
+    const options = { info: true, relax_column_count: true, skip_empty_lines: true };
     return parse(text, options) as unknown as CsvRecord[];
   } catch (cause) {
-    if (cause instanceof CsvError) {
-      throw invalidAt(path, Number(cause['lines']), `is no CSV: ${cause.message}`, cause);
-    }
-    throw invalidAt(path, undefined, `is not UTF-8: ${messageOf(cause)}`, cause);
+    if (!(cause instanceof CsvError)) throw cause;
+    throw invalidAt(path, Number(cause['lines']), `is no CSV: ${cause.message}`, cause);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

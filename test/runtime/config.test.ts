@@ -108,6 +108,20 @@ it('refuses a file that is named and absent, that is no YAML, or that is no mapp
   expect(() => load()).toThrow(/no mapping/);
 });
 
+it('refuses files that are not UTF-8, with the line and without what is in them', () => {
+  const file = join(cwd, 'latin');
+  writeFileSync(file, Buffer.from('kafka:\n  clientId: caf\xe9\n', 'latin1'));
+  const refused = (line: number) =>
+    expect.objectContaining({
+      code: 'invalid_config',
+      message: expect.stringMatching(
+        new RegExp(`: ${file}, line ${String(line)}: is not UTF-8$`),
+      ) as string,
+    }) as Error;
+  expect(() => load({ file })).toThrow(refused(2));
+  expect(() => load({ env: { TRUECOUNT_KAFKA_SASL_PASSWORD_FILE: file } })).toThrow(refused(2));
+});
+
 it('reads a secret from a file, and shows no secret', () => {
   const file = join(cwd, 'secret');
   writeFileSync(file, 'hunter2\n');

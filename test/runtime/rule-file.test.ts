@@ -37,6 +37,13 @@ dimensions:
   - {name: format, field: ad_format}
 `;
 
+function latin(text: string): Uint8Array {
+  return Buffer.from(text, 'latin1');
+}
+
+const twice =
+  '{"name": "a", "field": "f", "map": {"UK": "GB",\n"US": "UK", "{": ",",\n"\\u0055K": "FR"}}';
+
 describe('a rule file', () => {
   it('in YAML and in JSON is one rule set, of one hash', () => {
     const yaml = readRuleFile(file('rules.yaml', YAML));
@@ -71,10 +78,13 @@ describe('a rule file', () => {
     ['d.yaml', YAML.replace('version: 1', 'version: 2'), 1, 'version must be 1'],
     ['e.yaml', `${YAML}version: 1\n`, 8, 'is not YAML: Map keys must be unique'],
     ['f.yaml', 'a: [', 1, 'is not YAML'],
+    ['latin.yaml', latin(YAML.replace('UK', 'Österreich')), 5, 'is not UTF-8'],
+    ['latin.json', latin('{\n"version": 1, "é": 2}'), 2, 'is not UTF-8'],
+    ['twice.json', `{"version": 1,\n"dimensions": [${twice}]}`, 4, 'repeats the key "UK"'],
     ['g.yaml', '', undefined, 'the rule set must be an object'],
     ['h.json', '{\n"version": 1,\n"dimensions": [3]}', 3, 'dimensions[0] must be an object'],
     ['i.json', '{', undefined, 'is not JSON'],
-  ])('%s is refused with its line and place', (name, text, line, what) => {
+  ])('%s is refused with its line and place', (name, text: string | Uint8Array, line, what) => {
     const error = refusal(file(name, text));
     expect(error).toMatchObject({
       code: 'invalid_rule_set',
@@ -143,7 +153,7 @@ describe('a table in a file', () => {
     ],
     ['quote.csv', 'ip,kind\n10.0.0.1,"a\n', 2, 'is no CSV'],
     ['empty.csv', '', 1, 'is empty'],
-    ['latin.csv', Buffer.from('ip,kind\n10.0.0.1,\xe4\n', 'latin1'), undefined, 'is not UTF-8'],
+    ['latin.csv', Buffer.from('ip,kind\n10.0.0.1,\xe4\n', 'latin1'), 2, 'is not UTF-8'],
   ])('%s is refused with its line', (name, text, line, what) => {
     const path = file(name, text);
     const error = refusal(file('table.yaml', rules(`{file: ${name}, key: ip}`)));
