@@ -16,6 +16,27 @@ export function canonicalJson(value: JsonValue): string {
   return `{${members.join(',')}}`;
 }
 
+/** How many bytes of UTF-8 `canonicalJson` gives, without making the text. */
+export function canonicalBytes(value: JsonValue): number {
+  if (typeof value === 'string') return textBytes(value);
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value).length;
+  // Brackets, and a comma before each item but the first.
+  const frame = (items: number): number => 2 + Math.max(0, items - 1);
+  if (isArray(value))
+    return value.reduce((sum: number, one) => sum + canonicalBytes(one), frame(value.length));
+  const members = Object.entries(value);
+  return members.reduce(
+    (sum, [key, one]) => sum + textBytes(key) + 1 + canonicalBytes(one),
+    frame(members.length),
+  );
+}
+
+const encoder = new TextEncoder();
+
+function textBytes(text: string): number {
+  return encoder.encode(JSON.stringify(text)).length;
+}
+
 function isArray(value: JsonValue): value is readonly JsonValue[] {
   return Array.isArray(value);
 }

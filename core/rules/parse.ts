@@ -5,6 +5,7 @@ import { valueAt } from './parse-value.js';
 import { PatternBudget } from './pattern-budget.js';
 import { DIMENSIONS_MAX, FILTERS_MAX, VALUES_MAX } from './rule-set.js';
 import type { Lookup, RuleSet, Table, Value } from './rule-set.js';
+import { checkSize } from './size.js';
 
 /** Steps from the fields to a value, counted along every way: what one click may cost. */
 const COST_MAX = 1_000;
@@ -48,6 +49,7 @@ export function parseRuleSet(json: unknown): RuleSet {
     dimensions: listAt('dimensions', root['dimensions'], value, bounds),
   };
   checkNames(ruleSet, patterns);
+  checkSize(ruleSet);
   return ruleSet;
 }
 

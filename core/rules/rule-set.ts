@@ -8,6 +8,11 @@ export const VALUES_MAX = 64;
 export const FILTERS_MAX = 64;
 /** Rows of one table. */
 export const TABLE_ROWS_MAX = 200_000;
+/**
+ * Bytes of the canonical JSON of all of it. Postgres stores no document of 256 MiB, and every process
+ * that counts has all of it in memory. A table of 200,000 rows of 300 bytes fits.
+ */
+export const RULE_SET_BYTES_MAX = 64 * 1024 * 1024;
 /** Entries of one list or map. */
 export const ENTRIES_MAX = 10_000;
 

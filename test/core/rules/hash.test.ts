@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonicalJson, sha256Hex } from '../../../core/rules/canonical-json.js';
+import { canonicalBytes, canonicalJson, sha256Hex } from '../../../core/rules/canonical-json.js';
 import type { JsonValue } from '../../../core/rules/canonical-json.js';
 import { parseRuleSet, parseRuleSetJson } from '../../../core/rules/parse.js';
 import { DEFAULT_RULE_SET, hashRuleSet, ruleSetBody } from '../../../core/rules/rule-set.js';
@@ -97,6 +97,19 @@ describe('canonical JSON', () => {
         expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(json)));
         expect(canonicalJson(reversed(json as JsonValue))).toBe(text);
       }),
+    );
+  });
+
+  test('has as many bytes as are counted without it', () => {
+    const json = fc.jsonValue();
+    fc.assert(
+      fc.property(
+        fc.oneof(json, fc.constantFrom('\ud800', 'é€\u{10ffff}', '\u0000"\\', -0, 1e21)),
+        (value) => {
+          const text = canonicalJson(value as JsonValue);
+          expect(canonicalBytes(value as JsonValue)).toBe(Buffer.byteLength(text));
+        },
+      ),
     );
   });
 

@@ -306,6 +306,11 @@ describe('a rule set is refused, with place and reason,', () => {
     ).not.toThrow();
   });
 
+  test('above 64 MiB in all, with the place of its largest part', () => {
+    const rows = many(16_500).map((n) => [n.padEnd(4_090, 'x'), '', '']);
+    expectRefused(ofRows('text', ...rows), 'tables["t"] has 67');
+  });
+
   test('if it is not JSON', () => {
     expect(refusal(() => parseRuleSetJson('{')).message).toContain('the rule set is not JSON');
   });
