@@ -69,9 +69,12 @@ export function appendFrom(hourMs: number): number {
   return hourMs + HOUR_MS;
 }
 
-/** Equal clicks share a partition: by what comes before the time. */
+/** Equal clicks share a partition: by their ids, however those are spelled. */
 function partitionOf(json: string): number {
-  return hashOf(json.slice(0, json.indexOf('"timestamp"')), 7) % PARTITIONS;
+  const { event_id: id, ad_id: ad } = JSON.parse(json.replace(/^\ufeff/, '')) as Partial<
+    Record<string, unknown>
+  >;
+  return hashOf(JSON.stringify([id, ad]), 7) % PARTITIONS;
 }
 
 /** How many hashes there are. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { MINUTES_PER_HOUR, HOUR_MS, MINUTE_MS } from '../../../core/time.js';
+import { respelled } from './respelled.js';
 import { ADS, FIELDS, FIELD_TEXTS } from './vocabulary.js';
 
 /** A click as JSON text; its time is near the beginning of the hour that it is asked for. */
@@ -31,7 +32,7 @@ const noText = fc.oneof(
   fc.constantFrom(
     ...['null', 'true', 'false', '0', '-0', '-1.5', '1e300', '1E-9', '1e999', '-0.0'],
     ...['9007199254740993', '123456789012345678901', '[]', '["US"]', '[["US"]]', '{}'],
-    ...['{"country":"US"}', '{"text":"US","kind":"value"}'],
+    ...['{"country":"US"}', '{"text":"US","kind":"value"}', '{"event_id":"e1","ad_id":"a"}'],
   ),
   fc.json(),
 );
@@ -96,22 +97,41 @@ const time: fc.Arbitrary<(hourMs: number) => string> = fc.oneof(
   { weight: 1, arbitrary: badTime.map((json) => () => json) },
 );
 
-/** Clicks with few ads and ids, so that many are duplicates of others. */
+/** A member that the click has again further on, where it counts, under the same key. */
+const before = fc
+  .tuple(
+    fc.constantFrom('event_id', 'ad_id', 'timestamp'),
+    fc.oneof(fc.constantFrom('"e1"', '"a"', '1793512800000'), noText),
+  )
+  .map(([name, json]) => `${quoted(name)}:${json},`);
+
+/** 0: as JSON.stringify writes it. */
+const spelling = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(0) },
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 0x7fff_ffff }) },
+);
+
+/** An id as JSON text, rarely of something that is none. */
+const idOf = (texts: fc.Arbitrary<string>): fc.Arbitrary<string> =>
+  fc.oneof(
+    { weight: 45, arbitrary: texts.map(quoted) },
+    { weight: 4, arbitrary: hostileText.map(quoted) },
+    { weight: 1, arbitrary: noText },
+  );
+
+/** Clicks with few ads and ids, so that many are duplicates of others, and be it otherwise spelled. */
 export const randomClick: fc.Arbitrary<RandomClick> = fc
   .record({
-    ad: fc.oneof(
-      { weight: 9, arbitrary: fc.constantFrom(...ADS) },
-      { weight: 1, arbitrary: hostileText },
-    ),
-    id: fc.oneof(
-      { weight: 9, arbitrary: fc.nat(40).map((n) => `e${String(n)}`) },
-      { weight: 1, arbitrary: hostileText },
-    ),
+    ad: idOf(fc.constantFrom(...ADS)),
+    id: idOf(fc.nat(40).map((n) => `e${String(n)}`)),
     time,
+    first: fc.oneof({ weight: 9, arbitrary: fc.constant('') }, { weight: 1, arbitrary: before }),
+    spelling,
     members: fc.array(member, { maxLength: 12, size: 'max' }),
   })
-  .map(({ ad, id, time: timeOf, members }) => (hourMs: number) => {
+  .map(({ ad, id, time: timeOf, first, spelling: seed, members }) => (hourMs: number) => {
     // As text, since keys may repeat and "__proto__" has to be an own key.
-    const ids = [`"event_id":${quoted(id)}`, `"ad_id":${quoted(ad)}`];
-    return `{${[...ids, `"timestamp":${timeOf(hourMs)}`, ...members].join(',')}}`;
+    const ids = [`"event_id":${id}`, `"ad_id":${ad}`];
+    const json = `{${first}${[...ids, `"timestamp":${timeOf(hourMs)}`, ...members].join(',')}}`;
+    return seed === 0 ? json : respelled(json, seed);
   });
