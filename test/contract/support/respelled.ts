@@ -24,15 +24,17 @@ export function respelled(json: string, seed: number): string {
 const STRUCTURE = '{}[]:,';
 const TOKEN = /"(?:[^"\\]+|\\.)*"|[{}[\]:,]|[^"{}[\]:,]+/gs;
 
-/** A string with an escape in the place of one character, where the one chosen is not in an escape. */
+/**
+ * A string with an escape in the place of one character, where the one chosen is not in an escape, and
+ * no half of a pair: the other half would be alone, and not survive UTF-8.
+ */
 function withEscape(string: string, below: (n: number) => number): string {
   const at = 1 + below(string.length - 1);
   const isPlain =
-    at < string.length - 1 && !string.slice(Math.max(0, at - 5), at + 1).includes('\\');
+    at < string.length - 1 && !/[\\\ud800-\udfff]/.test(string.slice(Math.max(0, at - 5), at + 1));
   return isPlain ? string.slice(0, at) + escaped(string[at]!) + string.slice(at + 1) : string;
 }
 
-/** One code unit, half of a pair as well: with its other half it is the same character. */
 function escaped(char: string): string {
   if (char === '/') return '\\/';
   const hex = char.charCodeAt(0).toString(16).padStart(4, '0');

@@ -35,9 +35,10 @@ class Seen {
     for (const n of flow.filtered) this.filtered += n;
   }
 
-  expectMany(each: number): void {
-    expect(this.counted).toBeGreaterThan(each);
-    expect(this.duplicate).toBeGreaterThan(each);
-    expect(this.filtered).toBeGreaterThan(each);
+  /** Some questions have hundreds of each, some have none. */
+  expectMany(runs: number): void {
+    expect(this.counted).toBeGreaterThan(runs);
+    expect(this.duplicate).toBeGreaterThan(runs / 10);
+    expect(this.filtered).toBeGreaterThan(runs / 10);
   }
 }
