@@ -1,6 +1,7 @@
-import type { Admin } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
 import { TruecountError } from '../core/errors.js';
 import type { Config } from './config.js';
+import { createTopics } from './create-topics.js';
 import { kafkaClientOptions } from './kafka-options.js';
 import { createKafka } from './kafka-client.js';
 
@@ -19,22 +20,20 @@ export interface TopicFacts {
 
 /** Creates the configured topics that are absent, with broker append time; names those it made. */
 export async function ensureTopics(config: Config): Promise<string[]> {
-  return withAdmin(config, async (admin) => {
+  return withAdmin(config, async (admin, kafka) => {
     const there = new Set(await admin.listTopics());
     const absent = config.topics.filter((topic) => !there.has(topic));
     if (absent.length === 0) return [];
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: absent.map((topic) => ({
-        topic,
-        numPartitions: config.partitions,
-        replicationFactor: config.topicReplication,
-        configEntries: [
-          { name: 'message.timestamp.type', value: 'LogAppendTime' },
-          { name: 'retention.ms', value: String(config.topicRetentionMs) },
-        ],
-      })),
-    });
+    const topics = absent.map((topic) => ({
+      topic,
+      numPartitions: config.partitions,
+      replicationFactor: config.topicReplication,
+      configEntries: [
+        { name: 'message.timestamp.type', value: 'LogAppendTime' },
+        { name: 'retention.ms', value: String(config.topicRetentionMs) },
+      ],
+    }));
+    await createTopics(kafka, topics);
     return absent;
   });
 }
@@ -78,7 +77,10 @@ async function topicSettings(admin: Admin, topic: string): Promise<Map<string, s
   }
 }
 
-async function withAdmin<T>(config: Config, use: (admin: Admin) => Promise<T>): Promise<T> {
+async function withAdmin<T>(
+  config: Config,
+  use: (admin: Admin, kafka: Kafka) => Promise<T>,
+): Promise<T> {
   const kafka = createKafka({
     ...kafkaClientOptions(config),
     connectionTimeout: 5_000,
@@ -87,7 +89,7 @@ async function withAdmin<T>(config: Config, use: (admin: Admin) => Promise<T>): 
   const admin = kafka.admin();
   try {
     await admin.connect();
-    return await use(admin);
+    return await use(admin, kafka);
   } catch (cause) {
     if (cause instanceof TruecountError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);

@@ -1,8 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { topicEnds } from '../../runtime/topic-ends.js';
-import { until } from './until.js';
+import { createTopics } from '../../runtime/create-topics.js';
 
 /**
  * What integration tests share: one Postgres and one Kafka per run (global-setup.ts). A test takes
@@ -66,21 +65,7 @@ export async function freshTopic(
 ): Promise<string> {
   const all = { 'message.timestamp.type': 'LogAppendTime', ...settings };
   const configEntries = Object.entries(all).map(([name, value]) => ({ name, value }));
-  const admin = testKafka().admin();
-  await admin.connect();
-  try {
-    await admin.createTopics({
-      waitForLeaders: false,
-      topics: [{ topic, numPartitions: partitions, replicationFactor: -1, configEntries }],
-    });
-    // The client's own wait takes a broker that has not heard of the topic yet for a failure.
-    await until(`${topic} has its partitions`, async () => {
-      const { topics: found } = await admin.fetchTopicMetadata({ topics: [topic] });
-      return found[0]?.partitions.length === partitions;
-    });
-    await topicEnds(testKafka(), topic);
-  } finally {
-    await admin.disconnect();
-  }
+  const made = { topic, numPartitions: partitions, replicationFactor: -1, configEntries };
+  await createTopics(testKafka(), [made]);
   return topic;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { inject } from 'vitest';
+import { createTopics } from '../../../runtime/create-topics.js';
 import { packageFile } from '../../../runtime/package-root.js';
 import type { Running } from '../../../runtime/stack/component.js';
 import { startKafka } from '../../../runtime/stack/kafka.js';
@@ -79,16 +80,8 @@ let topics = 0;
 /** A new topic with broker append time. */
 export async function createTopic(brokers: readonly string[], partitions: number): Promise<string> {
   const topic = `faults-${String(process.pid)}-${String(Date.now())}-${String(++topics)}`;
-  const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  try {
-    const configEntries = [{ name: 'message.timestamp.type', value: 'LogAppendTime' }];
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: [{ topic, numPartitions: partitions, configEntries }],
-    });
-  } finally {
-    await admin.disconnect();
-  }
+  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
+  const configEntries = [{ name: 'message.timestamp.type', value: 'LogAppendTime' }];
+  await createTopics(kafka, [{ topic, numPartitions: partitions, configEntries }]);
   return topic;
 }
