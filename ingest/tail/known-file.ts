@@ -36,7 +36,7 @@ export interface Position extends Place {
    * The last line that was read had no end: this is before it. If there is more one day, the line
    * is read again whole, from here.
    */
-  readonly unended?: Place;
+  readonly unended?: Place | undefined;
 }
 
 /** One content that the tail has begun to read, and the file that holds it. */

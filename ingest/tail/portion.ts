@@ -84,7 +84,8 @@ export function takePortion(
   const read = window.subarray(0, before + old + taken);
   const next: Position = {
     ...(position.from === undefined ? {} : { from: position.from }),
-    ...(isUnended ? { unended: placeOf(position) } : {}),
+    // Said also where it is none: what was noted before is done with.
+    unended: isUnended ? placeOf(position) : undefined,
     offset,
     // Until it is full the sample grows; the window begins with the file's first byte so long.
     head:

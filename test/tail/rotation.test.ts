@@ -55,6 +55,32 @@ describe('rotation', () => {
     expect(h.texts()).toHaveLength(138);
   });
 
+  it('that a writer goes on with after a pause within a line is read on, once and to its end', async () => {
+    const h = begin();
+    const [file, count] = [h.path('a.log.1'), 30_000];
+    writeFileSync(h.path('a.log'), lines('a', 1));
+    h.start();
+    await h.untilSent(1);
+    const [first, rest] = [lines('b', 1).slice(0, 8), lines('b', 1).slice(8)];
+    appendFileSync(h.path('a.log'), first);
+    renameSync(h.path('a.log'), file);
+    await until(
+      'the piece is taken for the last line',
+      () => h.texts().length + h.rejects.length === 2,
+    );
+    appendFileSync(file, rest + lines(`c${'x'.repeat(80)}`, count));
+    await until('the last line is there', () =>
+      h.texts().includes(lines(`c${'x'.repeat(80)}`, 1, count - 1).trimEnd()),
+    );
+    await h.untilQuiet();
+    appendFileSync(file, lines('d', 1));
+    await until('the line after it is there', () => h.texts().includes(lines('d', 1).trimEnd()));
+    await h.untilQuiet();
+    const sent = h.texts().filter((text) => text !== first);
+    expect(sent).toHaveLength(1 + 1 + count + 1);
+    expect(readFileSync(h.stateFile, 'utf8')).not.toContain('"unended"');
+  });
+
   it('by a date in the name: the last line without an end is taken after the grace period', async () => {
     const h = begin({ graceMs: 50 });
     writeFileSync(h.path('access-2026-11-20.log'), `${lines('a', 2)}{"n":"end"}`);
