@@ -209,13 +209,13 @@ function collector(
 
 /** Whether Kafka refuses to let this principal read, which no waiting mends. */
 export function isForbidden(error: unknown): boolean {
-  return (error as { readonly type?: unknown }).type === 'TOPIC_AUTHORIZATION_FAILED';
+  return (error as { readonly type?: unknown } | undefined)?.type === 'TOPIC_AUTHORIZATION_FAILED';
 }
 
 function unreachable(place: string, cause: unknown): TruecountError {
   const hint = 'see `truecount doctor`; `truecount audit --skip-log` checks what needs no log';
   return new TruecountError('dependency_unreachable', `Kafka does not give ${place}`, {
-    hint: isForbidden(cause ?? {}) ? 'allow the principal to read the topic' : hint,
+    hint: isForbidden(cause) ? 'allow the principal to read the topic' : hint,
     cause,
   });
 }

@@ -61,8 +61,7 @@ async function whyNotHeld(
       (appendMs === null || record?.appendMs === appendMs);
     return isSame ? undefined : `${topic} no longer holds the last record of an earlier run`;
   } catch (error) {
-    const { cause } = error as Error;
-    if (cause === undefined || !isForbidden(cause)) throw error;
+    if (!isForbidden((error as Error).cause)) throw error;
     return `${topic} may not be read, to see whether it holds what an earlier run had sent`;
   } finally {
     await log.close();

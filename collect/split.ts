@@ -44,7 +44,8 @@ const CLOSE_BRACE = 0x7d;
 /**
  * Splits a body into the bytes of its records, which are views of it. Only the framing is looked
  * at: whether a record is a click is the decoder's to say, and its bytes go to the log as they came.
- * @throws TruecountError `invalid_argument` for an array whose frame is broken, `body_too_large` for more than `clicksMax` records
+ * @throws TruecountError `invalid_argument` for an array whose frame is broken, `body_too_large` for
+ * more than `clicksMax` records
  */
 export function splitBody(body: Buffer, form: BodyForm, clicksMax: number): Buffer[] {
   const first = firstByte(body);

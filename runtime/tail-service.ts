@@ -53,8 +53,8 @@ const LAST_ROUND_MS = 5_000;
 /**
  * Follows files until it is told to stop.
  * @throws TruecountError `conflict` if another tail has the state, `invalid_argument` if it is
- * damaged or a log is a file of the tail's own, `not_found` without the topic, `dependency_unreachable` if Kafka refuses us; a Kafka that
- * is away is waited for.
+ * damaged or a log is a file of the tail's own, `not_found` without the topic,
+ * `dependency_unreachable` if Kafka refuses us; a Kafka that is away is waited for.
  */
 export async function runTail(
   settings: TailSettings,

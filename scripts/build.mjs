@@ -1,13 +1,11 @@
 // The build: what tsc makes of the sources, and the bundles beside it. All cost little when nothing
 // changed: `tsc -b` and the tail compare time stamps, the bundle of typebox knows what it was made of.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ROOT, readJson } from './package-files.mjs';
 import { bundleTail } from './tail-bundle.mjs';
 import { bundleTypebox } from './typebox-bundle.mjs';
-
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 const tsc = spawnSync(
   process.execPath,
@@ -24,6 +22,6 @@ process.exitCode = tsc.status ?? 1;
 
 /** npx does that only when it links a command for the first time, not after a later build. */
 function makeCommandsExecutable() {
-  const { bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const { bin } = readJson(ROOT, 'package.json');
   for (const path of Object.values(bin)) chmodSync(join(ROOT, path), 0o755);
 }

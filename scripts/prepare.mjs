@@ -2,11 +2,10 @@
 // before `npm test`, `npm run demo` and others, so it must cost little when nothing changed.
 // Plain Node without dependencies, since on a fresh clone there are none. Speaks on stderr.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ROOT, readJson } from './package-files.mjs';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NODE_MIN = [20, 19];
 
 function say(message) {
@@ -25,7 +24,7 @@ function checkNode() {
 }
 
 function readPackages(path) {
-  return JSON.parse(readFileSync(join(ROOT, path), 'utf8')).packages;
+  return readJson(ROOT, path).packages;
 }
 
 /** Why the installed packages are not those of package-lock.json; undefined when they are. */

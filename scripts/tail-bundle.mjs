@@ -10,9 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ROOT, readJson } from './package-files.mjs';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BUNDLE = join(ROOT, 'dist/truecount-tail.mjs');
 /** What is in the bundle changes only when one of these does. */
 const MADE_OF = [
@@ -29,10 +28,6 @@ function changedMs(path) {
 
 function isFresh() {
   return MADE_OF.every((path) => changedMs(join(ROOT, path)) < changedMs(BUNDLE));
-}
-
-function readJson(...path) {
-  return JSON.parse(readFileSync(join(...path), 'utf8'));
 }
 
 /** Where there is one file, there is no package.json of kafkajs: its version is put in. */

@@ -13,15 +13,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ROOT, readJson } from './package-files.mjs';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PACKAGE = join(ROOT, 'node_modules/typebox');
 const BUNDLE = join(ROOT, 'dist/node_modules/typebox');
-
-function readJson(...path) {
-  return JSON.parse(readFileSync(join(...path), 'utf8'));
-}
 
 /** All entries of typebox (`.`, `./value`, …): none is missing when another comes into use. */
 function entries() {

@@ -88,8 +88,8 @@ export async function beginWithRuleSet(
  * Puts a rule set in force, with an entry in the ledger. Hours that have a row keep their pin; those
  * from `sinceMs` on that come to have one get this. Asking twice for the newest changes nothing, whatever
  * was expected.
- * @throws TruecountError `conflict` as `planPut`; `invalid_argument` for a time that is no hour, or words that the ledger does
- * not take
+ * @throws TruecountError `conflict` as `planPut`; `invalid_argument` for a time that is no hour, or
+ * words that the ledger does not take
  */
 export async function putRuleSet(
   client: pg.Client,

@@ -19,10 +19,9 @@ export interface Held extends Ending {
 
 /**
  * The files that are not read because they are older than the tail; what is appended to them later
- * is. They are listed at the first
- * look after somebody asked for a name, and with that look the list is closed: whatever turns up
- * later is read, however old it looks, since its clicks may have been written while the tail was
- * down or Kafka away.
+ * is. They are listed at the first look after somebody asked for a name, and with that look the list
+ * is closed: whatever turns up later is read, however old it looks, since its clicks may have been
+ * written while the tail was down or Kafka away.
  */
 export class LeftAlone {
   private readonly bySecond = new Map<number, OldFile[]>();

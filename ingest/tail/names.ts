@@ -22,9 +22,9 @@ const WILD = /[*?[\]]/;
 /**
  * What an argument stands for. A name with `*`, `?` or `[…]` in its last part is a glob, in which
  * as in a shell a leading dot must be written, unless `isThere` says that there is something of
- * just this name; what comes under it later belongs to the glob, too. A folder stands for all its files, not those of
- * folders in it; with a `/` at its end it need not be there yet. A file stands for itself, and its
- * name with `.` or `-` and more behind it for what was rotated away.
+ * just this name; what comes under it later belongs to the glob, too. A folder stands for all its
+ * files, not those of folders in it; with a `/` at its end it need not be there yet. A file stands for
+ * itself, and its name with `.` or `-` and more behind it for what was rotated away.
  * @throws RangeError if there is a wildcard in a folder's name.
  */
 export function parsePattern(

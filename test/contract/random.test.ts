@@ -7,7 +7,7 @@ import { batchEngine } from './support/batch-engine.js';
 import { hostileQuestion } from './support/questions.js';
 import { rearranged } from './support/rearrange.js';
 import { FILE_RUNS, RUNS, RUNS_TIMEOUT_MS } from './support/runs.js';
-import { expectAgreement } from './support/seen.js';
+import { expectAgreement } from './support/agreement.js';
 import { anySpread } from './support/spread.js';
 import { streamEngine, takenOverEngine } from './support/stream-engine.js';
 

@@ -7,7 +7,7 @@ import { BatchStatements } from './support/batch-statements.js';
 import { hostileQuestion } from './support/questions.js';
 import { rearranged } from './support/rearrange.js';
 import { RUNS, RUNS_TIMEOUT_MS } from './support/runs.js';
-import { expectAgreement } from './support/seen.js';
+import { expectAgreement } from './support/agreement.js';
 import { fewFiles } from './support/spread.js';
 
 // A file of its own, as it is the longest of the contract.

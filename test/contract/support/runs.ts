@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 
 /**
- * Random questions to core, the stream and the statements of batch; `TRUECOUNT_CONTRACT_RUNS=50000` asks
- * more. All of batch, with its processes' work around the statements, and the audit take a second for each
- * of them, most of it opening databases: they get a hundredth.
+ * Random questions to core, the stream and the statements of batch; `TRUECOUNT_CONTRACT_RUNS=50000`
+ * asks more. All of batch, whose processes do much around the statements, and the audit take a second
+ * for each of them, most of it opening databases: they get a hundredth.
  */
 export const RUNS = Number(process.env['TRUECOUNT_CONTRACT_RUNS'] ?? 2_000);
 export const FILE_RUNS = Math.ceil(RUNS / 100);
