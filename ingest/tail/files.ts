@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { Content } from './content.js';
-import { copiedIn } from './copy-of.js';
-import type { Ending } from './copy-of.js';
+import { Copies } from './copy-of.js';
 import { closeContent, contentOf, follow, lagOf, limitOpen, unreadBytes } from './followed.js';
 import type { Followed, Lag } from './followed.js';
 import { START } from './known-file.js';
@@ -10,8 +9,10 @@ import { LeftAlone } from './left-alone.js';
 import type { Held } from './left-alone.js';
 import { pairOf, planFiles } from './plan.js';
 import type { Decision } from './plan.js';
-import type { Scan } from './scan.js';
+import type { Scan, SealedFile } from './scan.js';
 import type { TailState } from './state-file.js';
+import { Troubles, troublesOf } from './troubles.js';
+import type { Trouble } from './troubles.js';
 
 /** A file that is there is noted so often as seen. */
 const SEEN_EVERY_MS = 60_000;
@@ -41,16 +42,20 @@ export class FollowedFiles {
   changed = false;
   private readonly followed = new Map<number, Followed>();
   private readonly refuted = new Set<string>();
-  private readonly said = new Map<string, string>();
   private nextId: number;
   private hasLooked = false;
   private readonly leftAlone: LeftAlone;
+  readonly troubles: Troubles;
+  private readonly copies: Copies;
   /** Files of which the last look could not tell yet what they are. */
   private undecided: SeenFile[] = [];
-  private unreadable: Scan['unreadable'] = new Map();
+  /** What the last look could not look at. */
+  private unreadable: readonly Trouble[] = [];
 
   constructor(private readonly options: FilesOptions) {
     this.nextId = options.state.nextId;
+    this.troubles = new Troubles(options.log);
+    this.copies = new Copies(this.troubles);
     this.leftAlone = new LeftAlone(options.state, options.asked, options.now());
     for (const known of options.state.files) this.followed.set(known.id, follow(known, undefined));
   }
@@ -65,9 +70,7 @@ export class FollowedFiles {
       .map((one) => ({ content: one.content!, path: one.known.path }));
     const usual = new Map(all.map(({ known }) => [known.fileId, known.path]));
     const scan = await options.scan(nowMs, open, (fileId) => usual.get(fileId));
-    for (const [path, why] of scan.unreadable) this.say(path, `cannot be read: ${why}`, 'error');
-    for (const [path, kind] of scan.foreign) this.say(path, `is ${kind}, which is not followed`);
-    this.unreadable = scan.unreadable;
+    this.noteOthers(scan);
     const plan = planFiles({
       known: all.map(({ known }) => known),
       seen: scan.files,
@@ -84,11 +87,9 @@ export class FollowedFiles {
       if (!(await this.apply(decision, nowMs))) undecided.push(decision.file);
     }
     this.undecided = undecided;
-    if (!this.hasLooked) {
-      // What was left alone is to be saved before anything is read.
-      this.leftAlone.close();
-      this.changed = true;
-    }
+    this.copies.keep(undecided);
+    // What was left alone is to be saved before anything is read.
+    if (this.leftAlone.close(scan.looked) || !this.hasLooked) this.changed = true;
     this.hasLooked = true;
     await limitOpen([...this.followed.values()]);
   }
@@ -118,9 +119,13 @@ export class FollowedFiles {
   /** Why some file is not read. */
   problem(): string | undefined {
     if (!this.hasLooked) return 'the files were not looked at yet';
-    for (const { problem } of this.followed.values()) if (problem !== undefined) return problem;
-    for (const [path, why] of this.unreadable) return `${path}: ${why}`;
-    return undefined;
+    const [first] = this.notRead();
+    return first && `${first.path}: ${first.why}`;
+  }
+
+  private notRead(): Trouble[] {
+    const followed = troublesOf(this.followed.values());
+    return [...followed, ...this.copies.failures(), ...this.unreadable];
   }
 
   /** Files with their unread bytes, for whoever asks. */
@@ -138,35 +143,35 @@ export class FollowedFiles {
     const all = [...this.followed.values()];
     return {
       openFiles: all.filter(({ content }) => content !== undefined).length,
-      setAside: all.filter(({ problem }) => problem !== undefined).length + this.unreadable.size,
+      setAside: this.notRead().length,
     };
   }
 
-  /** Sets a file aside that cannot be read: the others go on, and nothing of it is passed over. */
-  async guarded<T>(followed: Followed, look: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await look();
-    } catch (error) {
-      const { path, offset } = followed.known;
-      const { message, syscall } = error as NodeJS.ErrnoException;
-      followed.reader = undefined;
-      if (syscall !== undefined) {
-        this.say(path, `cannot be read now: ${message}`);
-        return undefined;
-      }
-      followed.problem = `${path}: ${message}`;
-      const words = 'the file is set aside; mend what is wrong and start the tail again';
-      this.options.log.error({ file: path, offset, err: error }, words);
-      await closeContent(followed);
-      return undefined;
+  /** Takes note of what is no file that can be read. */
+  private noteOthers({ foreign, unreadable, sealed }: Scan): void {
+    for (const [path, kind] of foreign) {
+      this.troubles.say(path, `is ${kind}, which is not followed`);
+    }
+    const wanted = sealed.filter((file) => !this.leaveSealed(file));
+    this.unreadable = [...[...unreadable].map(([path, why]) => ({ path, why })), ...wanted];
+    for (const { path, why } of this.unreadable) {
+      this.troubles.say(path, `cannot be read: ${why}`, 'error');
     }
   }
 
-  /** Says something of a path once, until it is something else. */
-  say(path: string, words: string, level: 'warn' | 'error' = 'warn'): void {
-    if (this.said.get(path) === words) return;
-    this.said.set(path, words);
-    this.options.log[level]({ file: path }, words);
+  /** Whether a file that may not be read is not to be: it was rotated away before this began. */
+  private leaveSealed(file: SealedFile): boolean {
+    if (this.leftAlone.hasSealed(file)) return true;
+    const isKnown = [...this.followed.values()].some(({ known }) => known.fileId === file.fileId);
+    if (isKnown || !this.leftAlone.isOld(file)) return false;
+    this.leftAlone.addSealed(file);
+    this.noteLeftAlone(file.path);
+    return true;
+  }
+
+  private noteLeftAlone(path: string): void {
+    this.changed = true;
+    this.options.log.warn({ file: path }, 'was rotated away before this began: not read');
   }
 
   private async vanish(known: KnownFile, forget: boolean): Promise<void> {
@@ -178,6 +183,7 @@ export class FollowedFiles {
     }
     followed.seen = undefined;
     followed.problem = undefined;
+    followed.hindrance = undefined;
     await closeContent(followed);
     if (!forget || followed.inFlight) return;
     this.followed.delete(known.id);
@@ -204,7 +210,7 @@ export class FollowedFiles {
       case 'ignore':
         if (!decision.first) return true;
         await this.leftAlone.add(file);
-        this.options.log.warn({ file: file.path }, 'was rotated away before this began: not read');
+        this.noteLeftAlone(file.path);
         return true;
       case 'wait':
         return false;
@@ -225,9 +231,11 @@ export class FollowedFiles {
     // A gz file that has grown is decompressed anew.
     if (file.gz && seen !== undefined && seen.size !== file.size) await closeContent(followed);
     const drained = unreadBytes(followed) === 0;
+    if (drained) followed.hindrance = undefined;
     const isQuiet = nowMs - file.quietSinceMs >= this.options.graceMs;
     if (file.named === 'gone' && drained && isQuiet) await closeContent(followed);
-    else if (!drained && !file.gz) await this.guarded(followed, () => contentOf(followed, file));
+    else if (!drained && !file.gz)
+      await this.troubles.guarded(followed, () => contentOf(followed, file));
   }
 
   private async begin(
@@ -262,7 +270,7 @@ export class FollowedFiles {
     candidates: readonly KnownFile[],
     nowMs: number,
   ): Promise<boolean> {
-    const copied = await this.copiedIn(file, candidates, nowMs);
+    const copied = await this.copies.in(file, candidates, this.mayGrow(file, nowMs));
     if (copied === undefined) return false;
     for (const known of candidates) {
       if (!copied.includes(known)) this.refuted.add(pairOf(known, file));
@@ -281,7 +289,7 @@ export class FollowedFiles {
     held: readonly Held[],
     nowMs: number,
   ): Promise<boolean> {
-    const copied = await this.copiedIn(file, held, nowMs);
+    const copied = await this.copies.in(file, held, this.mayGrow(file, nowMs));
     if (copied === undefined) return false;
     const { path } = file;
     const [original] = copied;
@@ -295,17 +303,9 @@ export class FollowedFiles {
     return true;
   }
 
-  private async copiedIn<T extends Ending>(
-    file: SeenFile,
-    contents: readonly T[],
-    nowMs: number,
-  ): Promise<T[] | undefined> {
-    try {
-      return await copiedIn(file, contents, nowMs - file.quietSinceMs < this.options.graceMs);
-    } catch (error) {
-      this.say(file.path, `cannot be read: ${(error as Error).message}`);
-      return undefined;
-    }
+  /** A copy may still be being written. */
+  private mayGrow({ quietSinceMs }: SeenFile, nowMs: number): boolean {
+    return nowMs - quietSinceMs < this.options.graceMs;
   }
 }
 

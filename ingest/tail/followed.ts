@@ -16,8 +16,10 @@ export interface Followed {
   reader: RecordReader | undefined;
   /** State of the file in which there was nothing to take. */
   exhausted: (Pick<SeenFile, 'size' | 'mtimeMs'> & { readonly closed: boolean }) | undefined;
-  /** Why it is not read. */
+  /** Why it is not read before the next start. */
   problem: string | undefined;
+  /** Why it cannot be read now. */
+  hindrance: string | undefined;
   /** Of its bytes some are on their way to Kafka. */
   inFlight: boolean;
   readonly unread: UnreadSince;
@@ -31,6 +33,7 @@ export function follow(known: KnownFile, seen: SeenFile | undefined): Followed {
     reader: undefined,
     exhausted: undefined,
     problem: undefined,
+    hindrance: undefined,
     inFlight: false,
     unread: new UnreadSince(),
   };

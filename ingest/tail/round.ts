@@ -52,7 +52,7 @@ export async function readRound(
   for (const followed of [...readable.slice(first), ...readable.slice(0, first)]) {
     if (bytes >= ROUND_BYTES) break;
     if (isDrained(followed)) continue;
-    const part = await files.guarded(followed, () =>
+    const part = await files.troubles.guarded(followed, () =>
       readPortion(files, followed, closed, openReader),
     );
     if (part === undefined) continue;
@@ -95,7 +95,10 @@ async function readPortion(
   let chunk = await readChunk(content, at);
   const { unended } = known;
   if (unended !== undefined && chunk.kind === 'bytes' && chunk.window.length > known.tail.bytes) {
-    files.say(file.path, 'goes on with its last line, which had no end: reading that again');
+    files.troubles.say(
+      file.path,
+      'goes on with its last line, which had no end: reading that again',
+    );
     at = { ...known, ...unended };
     chunk = await readChunk(content, at);
   }
@@ -113,7 +116,8 @@ async function readPortion(
   const isRest = last && portion !== undefined && portion.next.offset < end;
   if (chunk.atEnd && !isRest) {
     followed.exhausted = { size, mtimeMs, closed };
-    if (closed && content.ended === 'cut_short') files.say(file.path, 'ends within a gz member');
+    if (closed && content.ended === 'cut_short')
+      files.troubles.say(file.path, 'ends within a gz member');
     if (file.gz) await closeContent(followed);
   }
   const isDone = isWhole && (portion?.next.offset ?? known.offset) === end;

@@ -7,6 +7,7 @@ import type { Content, FileStats } from './content.js';
 import { SAMPLE_BYTES_MAX } from './known-file.js';
 import type { SeenFile } from './known-file.js';
 import { Listings } from './listing.js';
+import type { Listing } from './listing.js';
 import type { Pattern } from './names.js';
 import type { OwnFiles } from './own-files.js';
 
@@ -46,15 +47,33 @@ interface Found {
   readonly stats: FileStats;
 }
 
+interface FindNotes {
+  readonly unreadable: Map<string, string>;
+  readonly foreign: Map<string, string>;
+  readonly looked: Set<string>;
+}
+
 interface OpenFile {
   readonly content: Content;
   readonly path: string;
 }
 
+/** A file that is there, and of whose content nothing can be seen. */
+export interface SealedFile extends Pick<
+  SeenFile,
+  'path' | 'fileId' | 'named' | 'size' | 'mtimeMs'
+> {
+  /** In words. */
+  readonly why: string;
+}
+
 export interface Scan {
   readonly files: readonly SeenFile[];
-  /** Paths of files that cannot be read, with the reason in words. */
+  readonly sealed: readonly SealedFile[];
+  /** Other paths that cannot be looked at, with the reason in words. */
   readonly unreadable: ReadonlyMap<string, string>;
+  /** The folders of which every name could be looked at. */
+  readonly looked: ReadonlySet<string>;
   /** Paths of what is not followed: what it is, in words. */
   readonly foreign: ReadonlyMap<string, string>;
 }
@@ -88,13 +107,16 @@ export class Scanner {
   ): Promise<Scan> {
     const unreadable = new Map<string, string>();
     const foreign = new Map<string, string>();
-    const found = await this.find(nowMs, usualPath, unreadable, foreign);
+    const listings = await this.listings.list(nowMs, unreadable);
+    const looked = new Set(listings.keys());
+    const found = await this.find(listings, nowMs, usualPath, { unreadable, foreign, looked });
     const openById = new Map(open.map((one) => [one.content.fileId, one]));
     for (const [fileId, { content, path }] of openById) {
       if (found.has(fileId)) continue;
       found.set(fileId, { path, named: 'gone', stats: await content.stats() });
     }
     const files: SeenFile[] = [];
+    const sealed: SealedFile[] = [];
     const remembered = new Map<string, Remembered>();
     for (const [fileId, { path, named, stats }] of found) {
       let seen = this.remembered.get(fileId);
@@ -102,7 +124,9 @@ export class Scanner {
         const content = openById.get(fileId)?.content;
         const gone = named === 'gone' ? content : undefined;
         const usable = gone ?? (content?.gz === false ? content : undefined);
-        seen = await attempt(path, unreadable, () => this.look(path, stats, usable, nowMs));
+        const failed = new Map<string, string>();
+        seen = await attempt(path, failed, () => this.look(path, stats, usable, nowMs));
+        for (const why of failed.values()) sealed.push({ path, named, ...stats, why });
       }
       if (seen === undefined) continue;
       remembered.set(fileId, seen);
@@ -110,25 +134,26 @@ export class Scanner {
         files.push(seenFile(path, named, stats, seen));
       else if (seen.kind !== 'unfinished') foreign.set(path, seen.kind);
       else if (stats.size > 0 && nowMs - seen.sinceMs >= this.options.graceMs) {
-        unreadable.set(path, NO_GZ[kindOfBytes(seen.head)] ?? NO_GZ.plain);
+        const why = NO_GZ[kindOfBytes(seen.head)] ?? NO_GZ.plain;
+        sealed.push({ path, named, ...stats, why });
       }
     }
     this.remembered = remembered;
-    return { files, unreadable, foreign };
+    return { files, sealed, unreadable, foreign, looked };
   }
 
   /** The files behind the names, by id. */
   private async find(
+    listings: ReadonlyMap<string, Listing>,
     nowMs: number,
     usualPath: (fileId: string) => string | undefined,
-    unreadable: Map<string, string>,
-    foreign: Map<string, string>,
+    { unreadable, foreign, looked }: FindNotes,
   ): Promise<Map<string, Found>> {
     const found = new Map<string, Found>();
     const looks = new Map<string, Look>();
     const { own } = this.options;
     const isOwn = await own.look();
-    for (const listing of (await this.listings.list(nowMs, unreadable)).values()) {
+    for (const [folder, listing] of listings) {
       const { folderId, paths, links, isSame } = listing;
       for (const [path, named] of paths) {
         if (isOwn(folderId, basename(path))) continue;
@@ -137,7 +162,10 @@ export class Scanner {
         look ??= await attempt(path, unreadable, async () => {
           return { stats: fileStats(await stat(path, { bigint: true })), atMs: nowMs };
         });
-        if (look === undefined) continue;
+        if (look === undefined) {
+          if (unreadable.has(path)) looked.delete(folder);
+          continue;
+        }
         looks.set(path, look);
         const { stats } = look;
         if (!stats.isFile) {

@@ -46,7 +46,11 @@ const HeldSchema = Type.Object(
   closed,
 );
 const OldFileSchema = Type.Object(
-  { mtimeMs: Type.Number(), head: SampleSchema, held: Type.Optional(HeldSchema) },
+  {
+    mtimeMs: Type.Number(),
+    head: Type.Optional(SampleSchema),
+    held: Type.Optional(HeldSchema),
+  },
   closed,
 );
 const StateSchema = Type.Object(
@@ -61,15 +65,23 @@ const StateSchema = Type.Object(
     files: Type.Array(FileSchema),
     /** Paths of named files whose old rotated ones were left alone, at the first look for them. */
     asked: Type.Optional(Type.Array(Type.String())),
+    /** Paths of named files whose folder could not be looked at yet, since they were asked for. */
+    awaited: Type.Optional(
+      Type.Array(Type.Object({ path: Type.String(), sinceMs: Type.Number() }, closed)),
+    ),
     leftAlone: Type.Optional(Type.Array(OldFileSchema)),
   },
   closed,
 );
 
 /** What a tail remembers. */
-export type TailState = Omit<Static<typeof StateSchema>, 'files' | 'asked' | 'leftAlone'> & {
+export type TailState = Omit<
+  Static<typeof StateSchema>,
+  'files' | 'asked' | 'awaited' | 'leftAlone'
+> & {
   readonly files: readonly KnownFile[];
   readonly asked?: readonly string[];
+  readonly awaited?: readonly { readonly path: string; readonly sinceMs: number }[];
   readonly leftAlone?: readonly OldFile[];
 };
 

@@ -60,7 +60,7 @@ describe('planFiles', () => {
     expect(only({ seen: [{ ...file, mtimeMs: 5_000 }], leftAlone }).kind).toBe('begin');
     expect(only({ seen: [{ ...file, named: 'asked' }], leftAlone }).kind).toBe('begin');
     await leftAlone.add(file);
-    leftAlone.close();
+    leftAlone.close(new Set(['/l']));
     const other = seen('1:8', 'two\n', { ...name, mtimeMs: 4_999 });
     expect(only({ seen: [other], leftAlone }).kind).toBe('begin');
 

@@ -1,7 +1,18 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach } from 'vitest';
@@ -90,6 +101,15 @@ export class Harness {
   /** As written, also with a `/` at its end. */
   path(name: string): string {
     return `${this.logs}/${name}`;
+  }
+
+  /** Puts a gz file in the place of a log, as gzip(1) does: written beside it, with its times. */
+  gzip(name: string): void {
+    const path = this.path(name);
+    writeFileSync(`${path}.gz`, gzipSync(readFileSync(path)));
+    const { atime, mtime } = statSync(path);
+    utimesSync(`${path}.gz`, atime, mtime);
+    unlinkSync(path);
   }
 
   start(): void {
