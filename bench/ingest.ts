@@ -9,16 +9,13 @@ import type { Config } from '../runtime/config.js';
 import { packageFile } from '../runtime/package-root.js';
 import { startKafka } from '../runtime/stack/kafka.js';
 import { ensureTopics } from '../runtime/topics.js';
-import { peakRssBytes, rssBytes } from './support/proc.js';
+import { growth, MemoryWatch, tenthsRow } from './support/memory.js';
 import { thousands } from './support/report.js';
 import type { Report, Row } from './support/report.js';
 import { serviceEnvironment } from './support/world.js';
 
 const TOPIC = 'bench-ingest';
 const BLOCK_CLICKS = 50_000;
-const SAMPLE_MS = 250;
-/** Parts of the time of a run, of each of which the most memory is shown. */
-const PARTS = 10;
 const MAPPING =
   'event_id: {position: true}\nad_id: {column: ad_id}\n' +
   'timestamp: {column: timestamp, format: epoch_ms}\n';
@@ -107,7 +104,7 @@ interface Measured {
   readonly sent: number;
   readonly elapsedMs: number;
   readonly peakBytes: number;
-  /** Resident bytes, every SAMPLE_MS. */
+  /** Resident bytes, as `MemoryWatch` takes them. */
   readonly samples: readonly number[];
 }
 
@@ -121,21 +118,15 @@ async function measure(config: Config, { files, args }: Run): Promise<Measured> 
   if (pid === undefined) throw new Error('truecount ingest did not start');
   let stdout = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  const samples: number[] = [];
-  let peakBytes = 0;
-  const timer = setInterval(() => {
-    const bytes = rssBytes(pid);
-    if (bytes > 0) samples.push(bytes);
-    peakBytes = Math.max(peakBytes, peakRssBytes(pid));
-  }, SAMPLE_MS);
+  const watch = new MemoryWatch(pid);
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  clearInterval(timer);
+  const samples = watch.stop();
   if (code !== 0) throw new Error(`truecount ingest ended with ${String(code)}: ${stdout}`);
   const { sent, elapsed_ms: elapsedMs } = JSON.parse(stdout) as {
     sent: number;
     elapsed_ms: number;
   };
-  return { sent, elapsedMs, peakBytes, samples };
+  return { sent, elapsedMs, peakBytes: watch.peakBytes, samples };
 }
 
 function rates(runs: readonly Run[], measured: readonly Measured[], megabytes: number): Report {
@@ -154,12 +145,8 @@ function rates(runs: readonly Run[], measured: readonly Measured[], megabytes: n
 /** The most memory in each part of the time of a run. */
 function memory(runs: readonly Run[], measured: readonly Measured[]): Report {
   const rows = measured.map(({ samples }, i): Row => {
-    const parts = Array.from({ length: PARTS }, (_, part): [string, string] => {
-      const of = samples.filter((_, at) => Math.floor((at * PARTS) / samples.length) === part);
-      const most = of.length === 0 ? '' : thousands(Math.max(...of) / 1e6);
-      return [`${String((part + 1) * (100 / PARTS))} %`, most];
-    });
-    return { input: runs[i]!.name, ...Object.fromEntries(parts) };
+    return { input: runs[i]!.name, ...tenthsRow(samples) };
   });
-  return { name: 'Memory of it in MB, by tenths of its time', rows, notes: [] };
+  const failures = measured.flatMap(({ samples }, i) => growth(runs[i]!.name, samples));
+  return { name: 'Memory of it in MB, by tenths of its time', rows, notes: [], failures };
 }

@@ -3,7 +3,7 @@
  * count, rules, profile, archive, recompute, ids, freshness, serving, windows; docs/explanation/performance.md
  * says what they measure. `generations` and `parquet` made decisions (docs/decisions/0008 and 0009), and run
  * only where they are named; so do `tail-forms` (0014), and `collect`, `ingest` and `tail`, whose load is set by
- * options.
+ * options. Those that compare what they sent with what came of it end with exit code 1 where it differs.
  */
 import { parseArgs } from 'node:util';
 import { benchArchive } from './archive.js';
@@ -102,6 +102,7 @@ async function main(): Promise<void> {
     for (const report of [await BENCHMARKS[name]!()].flat()) {
       printReport(report);
       reports.push(report);
+      if ((report.failures ?? []).length > 0) process.exitCode = 1;
     }
   }
   console.log(`\nload average at the end: ${String(machine()['loadAverage'])}`);

@@ -10,7 +10,8 @@ import type { Config } from '../runtime/config.js';
 import { packageFile } from '../runtime/package-root.js';
 import { startKafka } from '../runtime/stack/kafka.js';
 import { ensureTopics } from '../runtime/topics.js';
-import { cpuSeconds, rssBytes } from './support/proc.js';
+import { growth, MemoryWatch } from './support/memory.js';
+import { cpuSeconds } from './support/proc.js';
 import { thousands } from './support/report.js';
 import type { Report, Row } from './support/report.js';
 import { serviceEnvironment } from './support/world.js';
@@ -42,23 +43,25 @@ export async function benchTail({ megabytes, seconds }: TailBenchOptions): Promi
   const tail = await TailUnderTest.start(config, log);
   try {
     await delay(3_000);
-    const rows: Row[] = [await tail.phase('nothing is written', () => delay(IDLE_MS))];
+    const phases = [await tail.phase('nothing is written', () => delay(IDLE_MS))];
     const clicks = append(log, megabytes);
-    rows.push(
+    phases.push(
       await tail.phase('catching up', async () => {
         while ((await tail.metric('truecount_tail_lag_bytes')) > 0) await delay(SAMPLE_MS);
       }),
     );
     await kafka.stop();
     append(log, megabytes);
-    rows.push(await tail.phase('Kafka is away', () => delay(seconds * 1_000)));
+    const away = await tail.phase('Kafka is away', () => delay(seconds * 1_000));
     const lag = await tail.metric('truecount_tail_lag_bytes');
     const { code, ms } = await tail.end();
     const notes = [
       `${thousands(megabytes)} MB (${thousands(clicks)} records) are appended before each of the last two`,
       `lag at the end ${thousands(lag / 1e6)} MB; SIGTERM then: exit ${String(code)} after ${thousands(ms)} ms`,
     ];
-    return { name: 'Tail of a log', rows, notes };
+    const rows = [...phases, away].map(({ row }) => row);
+    const failures = growth('the tail while Kafka is away', away.samples);
+    return { name: 'Tail of a log', rows, notes, failures };
   } finally {
     tail.kill();
     await kafka.stop();
@@ -74,6 +77,12 @@ function append(path: string, megabytes: number): number {
   const blocks = Math.ceil((megabytes * 1e6) / block.length);
   for (let i = 0; i < blocks; i++) appendFileSync(path, block);
   return blocks * lines.length;
+}
+
+interface Phase {
+  readonly row: Row;
+  /** As `MemoryWatch` takes them. */
+  readonly samples: readonly number[];
 }
 
 class TailUnderTest {
@@ -100,10 +109,9 @@ class TailUnderTest {
   }
 
   /** Measures while `wait` waits. */
-  async phase(name: string, wait: () => Promise<void>): Promise<Row> {
+  async phase(name: string, wait: () => Promise<void>): Promise<Phase> {
     const pid = this.child.pid!;
-    const samples: number[] = [];
-    const timer = setInterval(() => samples.push(rssBytes(pid)), SAMPLE_MS);
+    const watch = new MemoryWatch(pid);
     const [cpuBefore, sentBefore] = [
       cpuSeconds(pid),
       await this.metric('truecount_tail_sent_total'),
@@ -111,9 +119,9 @@ class TailUnderTest {
     const startedMs = performance.now();
     await wait();
     const seconds = (performance.now() - startedMs) / 1_000;
-    clearInterval(timer);
+    const samples = watch.stop();
     const sent = (await this.metric('truecount_tail_sent_total')) - sentBefore;
-    return {
+    const row = {
       while: name,
       seconds: seconds.toFixed(1),
       'records/s': thousands(sent / seconds),
@@ -122,6 +130,7 @@ class TailUnderTest {
       'last MB': thousands(samples.at(-1)! / 1e6),
       'most MB': thousands(Math.max(...samples) / 1e6),
     };
+    return { row, samples };
   }
 
   async metric(name: string): Promise<number> {

@@ -1,7 +1,7 @@
 import type { Config } from '../../runtime/config.js';
 import { end, truecount } from '../stream/contestants.js';
 import { CELLS_OF_TRUECOUNT } from '../stream/truth.js';
-import { thousands } from '../support/report.js';
+import { thousands, type Report } from '../support/report.js';
 import type { World } from '../support/world.js';
 import { cellsOf, different } from './cells.js';
 import type { OnTheLog } from './on-the-log.js';
@@ -15,7 +15,7 @@ export async function countedByStream(
   world: World,
   config: Config,
   log: OnTheLog,
-): Promise<string> {
+): Promise<Pick<Report, 'notes'> & { readonly failures: readonly string[] }> {
   const counting = await truecount(1).start(world, config);
   try {
     await until('the stream has counted', async () => {
@@ -37,9 +37,11 @@ export async function countedByStream(
     0,
   );
   const ids = log.copies.reduce((n, times) => n + Math.min(times, 1), 0);
-  return (
+  const cells = different(expected, counted);
+  const note =
     `a stream worker counted ${thousands(total)} of the ${thousands(log.records)} records into ` +
     `${thousands(rows.length)} cells; ${thousands(ids)} ids are on the log; ` +
-    `${thousands(different(expected, counted))} cells differ from each of them counted once`
-  );
+    `${thousands(cells)} cells differ from each of them counted once`;
+  const failures = cells > 0 || total !== ids ? ['not every id of the log counts once'] : [];
+  return { notes: [note], failures };
 }

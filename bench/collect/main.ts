@@ -2,13 +2,13 @@ import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../runtime/config.js';
 import { end } from '../stream/contestants.js';
+import { growth, isFlat, MemoryWatch, tenths, tenthsRow } from '../support/memory.js';
 import { cpuSeconds, peakRssBytes } from '../support/proc.js';
 import { thousands, type Report } from '../support/report.js';
 import { World } from '../support/world.js';
 import { countedByStream } from './counted.js';
 import { WARM_UP_SECONDS, caughtUpMs, latencyRows, type Outage } from './latency.js';
 import type { LoadResult, LoadTask } from './load.js';
-import { MemoryWatch, memoryReport } from './memory.js';
 import { readLog } from './on-the-log.js';
 import { NODE_ARGS, send, startCollector, untilReady } from './processes.js';
 import { profileCollector } from './profile.js';
@@ -40,7 +40,10 @@ export async function benchCollect(options: CollectBenchOptions): Promise<Report
     const log = await readLog(world.client(), TOPIC, task, loaded.result);
     const counted = await countedByStream(world, config, log);
     const reports = [
-      summary(task, loaded, [log.verdict, counted]),
+      summary(task, loaded, {
+        notes: [log.verdict, ...counted.notes],
+        failures: [...log.failures, ...counted.failures],
+      }),
       latencies(task, loaded),
       ...(awaySeconds > 0 ? [memoryReport(loaded.memoryAway, awaySeconds)] : []),
     ];
@@ -135,7 +138,9 @@ async function breakBroker(
   return { killedMs, readyMs: Date.now(), memory };
 }
 
-function summary(task: LoadTask, loaded: Loaded, verdicts: readonly string[]): Report {
+type Verdict = Required<Pick<Report, 'notes' | 'failures'>>;
+
+function summary(task: LoadTask, loaded: Loaded, verdict: Verdict): Report {
   const { perSecond, clicks, seconds, connections } = task;
   const { result, cpu, peakBytes } = loaded;
   const perClick = (cpuS: number): string => ((cpuS * 1e6) / (result.requests * clicks)).toFixed(1);
@@ -153,10 +158,14 @@ function summary(task: LoadTask, loaded: Loaded, verdicts: readonly string[]): R
       },
     ],
     notes: [
-      ...verdicts,
+      ...verdict.notes,
       `answers by status (0: connection broken): ${JSON.stringify(statuses)}`,
       `of the 503, ${thousands(withoutRetryAfter)} were without Retry-After`,
       `${String(connections)} connections; node ${NODE_ARGS.join(' ')}`,
+    ],
+    failures: [
+      ...verdict.failures,
+      ...(withoutRetryAfter > 0 ? ['there are 503 without Retry-After'] : []),
     ],
     raw: { statuses, tookMs, withoutRetryAfter },
   };
@@ -177,4 +186,15 @@ function latencies(task: LoadTask, { result, outage }: Loaded): Report {
     );
   }
   return { name: 'collect: latency', rows: latencyRows(result, task, outage), notes };
+}
+
+function memoryReport(samples: readonly number[], seconds: number): Report {
+  const flat = isFlat(tenths(samples));
+  return {
+    name: `collect: most resident MB of the collector while Kafka is away for ${String(seconds)} s`,
+    rows: [{ 'by tenths': '', ...tenthsRow(samples) }],
+    notes: [`the last three tenths are ${flat ? 'no' : ''} more than 10 % above the first three`],
+    failures: growth('the collector', samples),
+    raw: samples,
+  };
 }

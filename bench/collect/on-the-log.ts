@@ -12,6 +12,7 @@ export interface OnTheLog {
   readonly acknowledged: number;
   readonly unacknowledged: number;
   readonly verdict: string;
+  readonly failures: readonly string[];
 }
 
 /** Reads the topic: every acknowledged click must be there just as it was sent. */
@@ -32,21 +33,34 @@ export async function readLog(
     else if (value !== bodyOf(task, n)) changed++;
     else copies[n]!++;
   });
-  const acked = (n: number): boolean =>
+  const isAcked = (n: number): boolean =>
     !Number.isNaN(result.latenciesMs[Math.floor(n / task.clicks)]!);
+  return { records, copies, ...verdictOf(copies, isAcked, { changed, foreign }) };
+}
+
+/** Compares how often clicks are on the log with what clients were told. */
+export function verdictOf(
+  copies: Uint16Array,
+  isAcked: (n: number) => boolean,
+  others: { readonly changed: number; readonly foreign: number },
+): Omit<OnTheLog, 'records' | 'copies'> {
   const sum = (of: (n: number) => boolean): number =>
     copies.reduce((count, _, n) => count + (of(n) ? 1 : 0), 0);
-  const unacknowledged = sum((n) => !acked(n));
-  const acknowledged = clicks - unacknowledged;
-  const lost = sum((n) => acked(n) && copies[n] === 0);
+  const unacknowledged = sum((n) => !isAcked(n));
+  const acknowledged = copies.length - unacknowledged;
+  const lost = sum((n) => isAcked(n) && copies[n] === 0);
   const repeated = sum((n) => copies[n]! > 1);
-  const stored = sum((n) => !acked(n) && copies[n]! > 0);
+  const stored = sum((n) => !isAcked(n) && copies[n]! > 0);
+  const { changed, foreign } = others;
   const verdict =
     `${thousands(acknowledged)} clicks acknowledged, ${thousands(lost)} of them not on the log; ` +
     `${thousands(unacknowledged)} not acknowledged, ${thousands(stored)} of them on the log; ` +
     `${thousands(repeated)} ids on it more than once; ` +
     `${thousands(changed)} changed, ${thousands(foreign)} foreign`;
-  return { records, copies, acknowledged, unacknowledged, verdict };
+  const failures = Object.entries({ lost, changed, foreign })
+    .filter(([, n]) => n > 0)
+    .map(([what, n]) => `${thousands(n)} clicks are ${what}`);
+  return { acknowledged, unacknowledged, verdict, failures };
 }
 
 async function eachValue(kafka: Kafka, topic: string, see: (value: string) => void): Promise<void> {

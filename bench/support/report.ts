@@ -9,11 +9,13 @@ export interface Report {
   readonly rows: readonly Row[];
   /** Sentences under the table: what the figures mean, what was checked. */
   readonly notes: readonly string[];
+  /** What must not be: the run ends with exit code 1. */
+  readonly failures?: readonly string[];
   readonly raw?: unknown;
 }
 
 /** Prints a table with right-aligned columns; the first is left-aligned. */
-export function printReport({ name, rows, notes }: Report): void {
+export function printReport({ name, rows, notes, failures = [] }: Report): void {
   console.log(`\n${name}\n`);
   const titles = Object.keys(rows[0] ?? {});
   const lines = [titles, ...rows.map((row) => titles.map((title) => String(row[title] ?? '')))];
@@ -25,6 +27,7 @@ export function printReport({ name, rows, notes }: Report): void {
     console.log(`  ${cells.join('  ')}`);
   }
   for (const note of notes) console.log(`  ${note}`);
+  for (const failure of failures) console.log(`  FAILED: ${failure}`);
 }
 
 /** Where and when it was measured: a figure means little without it. */

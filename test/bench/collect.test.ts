@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { cellsOf, different } from '../../bench/collect/cells.js';
 import { ADS } from '../../bench/collect/clicks.js';
 import { caughtUpMs, latencyRows } from '../../bench/collect/latency.js';
-import { isFlat, tenths } from '../../bench/collect/memory.js';
+import { verdictOf } from '../../bench/collect/on-the-log.js';
+import { growth, isFlat, tenths } from '../../bench/support/memory.js';
 
 describe('latencies of the collector', () => {
   // Ten requests a second for 10 s; the broker is killed at 5.05 s and ready again at 7 s, when
@@ -52,7 +53,7 @@ describe('latencies of the collector', () => {
   });
 });
 
-describe('memory of the collector', () => {
+describe('memory of a process', () => {
   it('is the largest of each tenth of the samples', () => {
     const samples = Array.from({ length: 40 }, (_, i) => (i % 4 === 2 ? 100 + i : 1));
     expect(tenths(samples)).toEqual([102, 106, 110, 114, 118, 122, 126, 130, 134, 138]);
@@ -63,6 +64,13 @@ describe('memory of the collector', () => {
   it('is flat if its end is not a tenth above its beginning', () => {
     expect(isFlat([100, 90, 95, 200, 90, 90, 90, 90, 90, 110])).toBe(true);
     expect(isFlat([100, 90, 95, 95, 95, 95, 95, 111, 90, 90])).toBe(false);
+  });
+
+  it('that grows is a failure, but in a run that is too short to tell', () => {
+    const growing = Array.from({ length: 300 }, (_, i) => 1e6 * (100 + i));
+    expect(growth('it', growing)).toEqual([expect.stringMatching(/grows: .* 129, 159, /)]);
+    expect(growth('it', growing.slice(0, 200))).toEqual([]);
+    expect(growth('it', growing.fill(1e8))).toEqual([]);
   });
 });
 
@@ -92,5 +100,24 @@ describe('cells of what is on the log', () => {
     ]);
     expect(different(expected, counted)).toBe(3);
     expect(different(expected, expected)).toBe(0);
+  });
+});
+
+describe('what clients of the collector were told, beside the log', () => {
+  const of = (copies: number[], acked: number[], others = { changed: 0, foreign: 0 }) =>
+    verdictOf(Uint16Array.from(copies), (n) => acked.includes(n), others);
+
+  it('may differ in clicks without an acknowledgement, and in copies', () => {
+    expect(of([1, 2, 1, 0], [0, 1])).toMatchObject({
+      acknowledged: 2,
+      unacknowledged: 2,
+      failures: [],
+    });
+  });
+
+  it('fails where an acknowledged click is missing, or a record is none of theirs', () => {
+    expect(of([1, 0, 1, 0], [0, 1]).failures).toEqual(['1 clicks are lost']);
+    const others = of([1], [0], { changed: 2, foreign: 1_000 });
+    expect(others.failures).toEqual(['2 clicks are changed', '1,000 clicks are foreign']);
   });
 });
