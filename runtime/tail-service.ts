@@ -21,6 +21,7 @@ import { kafkaClientOptions } from './kafka-options.js';
 import { assertKafkaAccepts } from './kafka-contact.js';
 import { createKafka } from './kafka-client.js';
 import { startMetricsServer } from './metrics-server.js';
+import { openFilesMax } from './open-files.js';
 import type { RunningService } from './services.js';
 import { processRef } from './stack/process.js';
 
@@ -172,6 +173,7 @@ function openTail(settings: TailSettings, parts: TailParts): Tail {
     pollMs: settings.pollMs,
     graceMs,
     forgetMs: settings.forgetMs,
+    openMax: openFilesMax(),
     metrics,
     log,
     now: () => Date.now(),

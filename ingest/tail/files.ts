@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Content } from './content.js';
 import { Copies } from './copy-of.js';
-import { closeContent, contentOf, follow, lagOf, limitOpen, unreadBytes } from './followed.js';
+import { closeContent, contentOf, follow, holdOpen, lagOf, unreadBytes } from './followed.js';
 import type { Followed, Lag } from './followed.js';
 import { START } from './known-file.js';
 import type { KnownFile, Position, SeenFile } from './known-file.js';
@@ -31,6 +31,8 @@ export interface FilesOptions {
   readonly graceMs: number;
   /** How long a vanished file is remembered, ms. */
   readonly forgetMs: number;
+  /** Files held open at once. */
+  readonly openMax: number;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
   /** ms since 1970. */
   readonly now: () => number;
@@ -91,7 +93,7 @@ export class FollowedFiles {
     // What was left alone is to be saved before anything is read.
     if (this.leftAlone.close(scan.looked) || !this.hasLooked) this.changed = true;
     this.hasLooked = true;
-    await limitOpen([...this.followed.values()]);
+    await holdOpen(this.followed.values(), options.openMax);
   }
 
   /** Those that can be read. */

@@ -4,9 +4,6 @@ import type { RecordReader } from '../formats/record-reader.js';
 import type { KnownFile, SeenFile } from './known-file.js';
 import { UnreadSince } from './unread.js';
 
-/** Files held open at once; the others are opened when they have grown. */
-const OPEN_MAX = 256;
-
 /** A known file at work. */
 export interface Followed {
   known: KnownFile;
@@ -86,11 +83,21 @@ export async function closeContent(followed: Followed): Promise<void> {
   await content?.close();
 }
 
-/** Closes files beyond those that may be open at once; the ones that changed last stay open. */
-export async function limitOpen(followed: readonly Followed[]): Promise<void> {
-  const open = followed.filter(
-    (one) => one.content !== undefined && !one.inFlight && one.seen?.named !== 'gone',
+/**
+ * Holds those files open that changed last, at most so many: they are read to their end wherever they
+ * are moved to. The others are opened when they have grown.
+ */
+export async function holdOpen(all: Iterable<Followed>, openMax: number): Promise<void> {
+  const held = [...all].filter(
+    ({ inFlight, seen, content }) =>
+      !inFlight && seen?.named !== 'gone' && (content !== undefined || seen?.named === 'asked'),
   );
-  open.sort((a, b) => (b.seen?.mtimeMs ?? 0) - (a.seen?.mtimeMs ?? 0));
-  for (const one of open.slice(OPEN_MAX)) await closeContent(one);
+  held.sort((a, b) => (b.seen?.mtimeMs ?? 0) - (a.seen?.mtimeMs ?? 0));
+  for (const one of held.slice(openMax)) await closeContent(one);
+  for (const one of held.slice(0, openMax)) {
+    const { seen, problem } = one;
+    if (seen === undefined || seen.gz || problem !== undefined) continue;
+    // One that cannot be opened, and has nothing unread, is no trouble yet.
+    await contentOf(one, seen).catch(() => undefined);
+  }
 }

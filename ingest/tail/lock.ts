@@ -60,10 +60,12 @@ export class StateLock {
 
   /**
    * A sign of life; to be given more often than every SILENT_MS, and before each write of the state.
-   * @throws TruecountError `conflict` if another tail has the lock by now.
+   * @throws TruecountError `conflict` if another tail has the lock by now, or nobody.
    */
   async hold(): Promise<void> {
-    if (readText(this.path) !== this.text) throw taken(this.path, readOwner(this.path));
+    const text = readText(this.path);
+    if (text === undefined) throw gone(this.path);
+    if (text !== this.text) throw taken(this.path, readOwner(this.path));
     const now = new Date();
     await utimes(this.path, now, now);
   }
@@ -94,6 +96,13 @@ function readOwner(path: string): Owner | undefined {
   } catch {
     return undefined;
   }
+}
+
+function gone(path: string): TruecountError {
+  return new TruecountError('conflict', `the lock of the state file is gone: ${path}`, {
+    hint: 'somebody removed it, perhaps with its folder: start the tail again',
+    context: { lock: path },
+  });
 }
 
 function taken(path: string, owner: Owner | undefined): TruecountError {

@@ -9,8 +9,10 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readItems } from '../../ingest/formats/read-items.js';
 import { openRecordReader } from '../../ingest/formats/record-reader.js';
@@ -289,6 +291,29 @@ describe('names and inodes', () => {
     expect((await h.untilSent(5)).slice(3).sort()).toEqual(['{"n":"half"}', '{"n":"quarter"}']);
     expect(h.texts()).toHaveLength(5);
     expect(h.rejects).toEqual([]);
+  });
+
+  it('reads on to their end those that are moved out of sight, as many as it holds open', async () => {
+    const h = begin({ openMax: 3 });
+    const names = ['a.log', 'b.log', 'c.log', 'd.log'];
+    for (const [i, name] of names.entries()) {
+      writeFileSync(h.path(name), lines(name, 1));
+      utimesSync(h.path(name), 1_700_000_000 + i, 1_700_000_000 + i);
+    }
+    h.start();
+    await h.untilSent(4);
+    await h.stop();
+    // Nothing has been written since it started again.
+    h.start();
+    await until('files are held open', () => h.tail!.files.counts().openFiles === 3);
+    for (const name of names) {
+      appendFileSync(h.path(name), lines(`late-${name}`, 1));
+      renameSync(h.path(name), join(h.folder, name));
+    }
+    await h.untilSent(7);
+    await until('all are gone', () => h.tail!.files.counts().openFiles === 0);
+    expect(h.texts().filter((text) => text.includes('late-'))).toHaveLength(3);
+    expect(h.texts().join()).not.toContain('late-a.log');
   });
 
   it('forgets a file that vanished, after a while', async () => {

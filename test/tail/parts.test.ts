@@ -195,6 +195,13 @@ describe('the lock of a state', () => {
     StateLock.take(path(), alive, Date.now()).release();
   });
 
+  it('that was removed ends the tail, which does not speak of another one', async () => {
+    const lock = StateLock.take(path(), alive, Date.now());
+    rmSync(path());
+    const why = { code: 'conflict', message: `the lock of the state file is gone: ${path()}` };
+    await expect(lock.hold()).rejects.toMatchObject(why);
+  });
+
   it('that a crash left half written is no lock', () => {
     writeFileSync(path(), '{"host"');
     StateLock.take(path(), alive, Date.now()).release();

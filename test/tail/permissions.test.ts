@@ -99,12 +99,12 @@ describe('a first start that may not read the logs', () => {
 });
 
 it('says of a file with unread lines that it may not be read any more, until it may', async () => {
-  const h = begin();
+  const h = begin({ openMax: 5 });
   // Three that fill a round, and more than are held open.
-  const names = Array.from({ length: 300 }, (_, i) => `${String(i).padStart(3, '0')}.log`);
+  const names = Array.from({ length: 12 }, (_, i) => `${String(i).padStart(2, '0')}.log`);
   for (const name of names) writeFileSync(h.path(name), lines(name, 1));
   for (const name of names.slice(0, 3)) {
-    writeFileSync(h.path(name), lines(name.repeat(150), 2_000));
+    writeFileSync(h.path(name), lines(name.repeat(200), 2_000));
   }
   let open = (): void => undefined;
   h.gate = new Promise((resolve) => (open = resolve));
@@ -117,7 +117,7 @@ it('says of a file with unread lines that it may not be read any more, until it 
   open();
   h.gate = undefined;
   for (const permit of permits) permit();
-  await h.untilSent(3 * 2_000 + 297);
+  await h.untilSent(3 * 2_000 + 9);
   await until('nothing is wrong', () => h.tail!.files.problem() === undefined);
   expect(h.tail!.files.counts().setAside).toBe(0);
 });

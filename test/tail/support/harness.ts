@@ -52,6 +52,7 @@ export interface HarnessOptions {
   readonly mapping?: Mapping;
   readonly graceMs?: number;
   readonly forgetMs?: number;
+  readonly openMax?: number;
   /** Below the temporary folder, in which `logs` and `link` are that of the logs; default `state/state.json`. */
   readonly stateFile?: string;
   /** Likewise; default `state/rejects`. Nothing is written there. */
@@ -150,6 +151,7 @@ export class Harness {
       pollMs: 10,
       graceMs,
       forgetMs: this.options.forgetMs ?? 60_000,
+      openMax: this.options.openMax ?? 256,
       metrics,
       log: pino(
         { level: process.env['TEST_LOG'] ?? 'debug' },
