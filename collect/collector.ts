@@ -129,10 +129,18 @@ function textOf(header: string | undefined): string | undefined {
  * Whether somebody only looks: a HEAD, or a browser that fetches a page in case it is wanted.
  * Neither is a click. (Chrome and Safari send Sec-Purpose, older ones Purpose or X-Moz.)
  */
-export function onlyLooks({ method, headers }: FastifyRequest): boolean {
-  if (method === 'HEAD') return true;
+export function onlyLooks(request: FastifyRequest): boolean {
+  return request.method === 'HEAD' || hasPurpose(request, /prefetch|prerender|preview/i);
+}
+
+/** Whether a browser fetches this to have the answer at hand when it is wanted. */
+export function looksAhead(request: FastifyRequest): boolean {
+  return request.method !== 'HEAD' && hasPurpose(request, /prefetch|prerender/i);
+}
+
+function hasPurpose({ headers }: FastifyRequest, purpose: RegExp): boolean {
   return ['sec-purpose', 'purpose', 'x-purpose', 'x-moz'].some((name) =>
-    /prefetch|prerender|preview/i.test(String(headers[name] ?? '')),
+    purpose.test(String(headers[name] ?? '')),
   );
 }
 

@@ -20,7 +20,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (known.code === 'internal') {
     request.log.error({ err: error, cause: known.cause }, known.message);
   }
-  if (problem.status === 503 || problem.status === 429) {
+  void reply.header('cache-control', 'no-store');
+  if (isWorthAnotherTry(problem)) {
     const { retryAfterSeconds = RETRY_AFTER_SECONDS } = known.context;
     void reply.header('retry-after', String(retryAfterSeconds));
   }
@@ -50,6 +51,10 @@ export function unknownRoute(request: FastifyRequest): TruecountError {
   return new TruecountError('not_found', `nothing is collected at ${request.method} here`, {
     hint: 'GET /openapi.json lists what there is; an ad_id in a path is percent-encoded',
   });
+}
+
+function isWorthAnotherTry({ status, code }: Problem): boolean {
+  return status === 429 || (status === 503 && code !== 'prefetch_refused');
 }
 
 function toKnown(error: unknown, request: FastifyRequest): TruecountError {

@@ -42,6 +42,7 @@ export const ERROR_CODES = {
   destination_refused: { exit: 4, status: 403 },
   signature_invalid: { exit: 4, status: 403 },
   link_expired: { exit: 3, status: 410 },
+  prefetch_refused: { exit: 4, status: 503 },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { TruecountError } from '../../core/errors.js';
-import { uncached, type Collector } from '../collector.js';
+import { looksAhead, uncached, type Collector } from '../collector.js';
 import type { Link } from '../links.js';
 import { hasControl, readClickQuery } from '../query.js';
 import { LINK_SCHEMA } from '../schemas.js';
@@ -27,12 +27,30 @@ export function redirectRoute(app: FastifyInstance, collector: Collector): void 
       }
       const location = collector.destinations.check(link.to);
       collector.keys.verify(link, query, Date.now());
+      if (looksAhead(request)) {
+        collector.metrics.tell('uncounted', 1);
+        throw aheadOfTheClick();
+      }
       const retryQuery = (named: Visit): string => collector.keys.sign({ ...link, ...named });
       await visit(collector, request, { asked: link, retryQuery }).catch((error: unknown) => {
         refresh(reply, error);
         throw error;
       });
       return uncached(reply).code(302).header('location', location).send();
+    },
+  );
+}
+
+/**
+ * Browsers follow a redirect that they have fetched ahead without asking again, `no-store` or not:
+ * the click would not come here. After a 503 they ask when the link is clicked.
+ */
+function aheadOfTheClick(): TruecountError {
+  return new TruecountError(
+    'prefetch_refused',
+    'the link leads on when it is clicked, not before',
+    {
+      hint: 'nothing was counted; ask without a Purpose of prefetch or prerender to follow it',
     },
   );
 }

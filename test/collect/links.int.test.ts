@@ -82,15 +82,46 @@ describe('GET /c/{ad_id}', () => {
 
   it.each([
     ['HEAD', { method: 'HEAD' }],
-    ['Sec-Purpose', { headers: { 'sec-purpose': 'prefetch;prerender' } }],
-    ['Purpose', { headers: { purpose: 'prefetch' } }],
-    ['X-Moz', { headers: { 'x-moz': 'prefetch' } }],
+    ['Purpose: preview', { headers: { purpose: 'preview' } }],
+    ['X-Purpose: preview', { headers: { 'x-purpose': 'preview' } }],
   ])('leads there without counting for %s', async (_what, init) => {
     const uncounted = await metric(watched.collector.url, UNCOUNTED);
     const response = await follow(linkTo(SHOP), init);
     expect([response.status, response.headers.get('location')]).toEqual([302, SHOP]);
     expect(await added()).toEqual([]);
     expect(await metric(watched.collector.url, UNCOUNTED)).toBe(uncounted + 1);
+  });
+
+  it.each([
+    ['sec-purpose', 'prefetch'],
+    ['sec-purpose', 'prefetch;prerender'],
+    ['sec-purpose', 'prefetch;anonymous-client-ip'],
+    ['purpose', 'prefetch'],
+    ['x-purpose', 'Prefetch'],
+    ['x-moz', 'prefetch'],
+  ])(
+    'gives a browser with %s: %s nothing to follow, so that it asks at the click',
+    async (...one) => {
+      const uncounted = await metric(watched.collector.url, UNCOUNTED);
+      const path = linkTo(SHOP);
+      const ahead = await follow(path, { headers: [one] });
+      const { status, headers } = ahead;
+      expect([status, (await bodyOf<{ code: string }>(ahead)).code]).toEqual([
+        503,
+        'prefetch_refused',
+      ]);
+      const said = ['location', 'refresh', 'retry-after', 'cache-control'];
+      expect(said.map((name) => headers.get(name))).toEqual([null, null, null, 'no-store']);
+      expect(await added()).toEqual([]);
+      expect(await metric(watched.collector.url, UNCOUNTED)).toBe(uncounted + 1);
+      expect((await follow(path)).status).toBe(302);
+      expect(await added()).toHaveLength(1);
+    },
+  );
+
+  it('says of a prefetched link that leads nowhere what is wrong with it', async () => {
+    const headers = { 'sec-purpose': 'prefetch' };
+    expect((await follow(linkTo('https://evil.example/'), { headers })).status).toBe(403);
   });
 
   const evil = (to: string): string => linkTo(to);
@@ -156,8 +187,11 @@ describe('GET /p/{ad_id}.gif', () => {
     expect(await added()).toMatchObject([{ event_id: 'p1', ad_id: 'ad', timestamp: time }]);
   });
 
-  it('does not count a HEAD', async () => {
-    expect((await follow('/p/ad.gif', { method: 'HEAD' })).status).toBe(200);
+  it.each([
+    ['HEAD', { method: 'HEAD' }],
+    ['a page that is rendered ahead', { headers: { 'sec-purpose': 'prefetch;prerender' } }],
+  ])('does not count %s', async (_what, init) => {
+    expect((await follow('/p/ad.gif', init)).status).toBe(200);
     expect(await added()).toEqual([]);
   });
 
