@@ -3,8 +3,9 @@ import swagger from '@fastify/swagger';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { TruecountError } from '../core/errors.js';
 import type { Collector } from './collector.js';
+import { Connections } from './connections.js';
 import { allowOrigins } from './cors.js';
-import { refuseConnection, sendProblem, unknownRoute } from './problem.js';
+import { sendProblem, unknownRoute } from './problem.js';
 import { clicksRoute } from './routes/clicks.js';
 import { operationsRoutes } from './routes/operations.js';
 import { pixelRoute } from './routes/pixel.js';
@@ -28,6 +29,7 @@ export async function createCollectApp(
   log?: FastifyBaseLogger,
 ): Promise<FastifyInstance> {
   const { requestTimeoutMs, connectionsMax, corsOrigins } = collector.settings;
+  const connections = new Connections();
   const app = Fastify({
     ...(log === undefined ? {} : { loggerInstance: log }),
     logController: new LogController({ disableRequestLogging: true }),
@@ -49,9 +51,12 @@ export async function createCollectApp(
     connectionTimeout: STILL_MS,
     // Who is connected is still answered while the collector stops.
     return503OnClosing: false,
-    clientErrorHandler: refuseConnection,
+    clientErrorHandler: (error, socket) => {
+      connections.refuse(error, socket);
+    },
     frameworkErrors: sendProblem,
   });
+  connections.watch(app.server);
   app.server.maxConnections = connectionsMax;
   // What nobody here understands is left aside, as RFC 9110 allows; Node's own 417 has no code.
   app.server.on('checkExpectation', (request, response) => {

@@ -1,5 +1,3 @@
-import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { TruecountError } from '../core/errors.js';
 import { problemOf, type Problem } from '../core/problem.js';
@@ -71,27 +69,4 @@ function toKnown(error: unknown, request: FastifyRequest): TruecountError {
     cause: error,
     context: { route: request.routeOptions.url },
   });
-}
-
-/** Codes of Node's HTTP parser and timers for what never became a request. */
-const CLIENT_ERRORS: Readonly<Record<string, TruecountError>> = {
-  HPE_HEADER_OVERFLOW: new TruecountError('headers_too_large', 'the headers are too long'),
-  ERR_HTTP_REQUEST_TIMEOUT: new TruecountError('request_timeout', 'the request came too slowly'),
-};
-const MALFORMED = new TruecountError('invalid_argument', 'this is no HTTP request');
-
-/** Answers on a connection whose bytes are no request, or came too slowly, and ends it. */
-export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const problem: Problem = problemOf(CLIENT_ERRORS[error.code ?? ''] ?? MALFORMED, 'none');
-  const body = JSON.stringify(problem);
-  socket.write(
-    `HTTP/1.1 ${String(problem.status)} ${STATUS_CODES[problem.status] ?? ''}\r\n` +
-      'connection: close\r\ncontent-type: application/problem+json\r\n' +
-      `content-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
-  );
-  socket.destroySoon(); // whether or not the other side ends it, too
 }

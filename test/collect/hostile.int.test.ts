@@ -5,6 +5,7 @@ import { parseClick } from '../../core/click/parse.js';
 import { ERROR_CODES } from '../../core/errors.js';
 import { until } from '../support/until.js';
 import { bodyOf, metric, watchedCollector } from './support/collecting.js';
+import { HEAD, raw as rawHttp, verdictOf } from './support/raw-http.js';
 
 const REQUEST_TIMEOUT_MS = 1_000;
 const CONNECTIONS = 64;
@@ -24,28 +25,11 @@ async function untilNothingIsHeld(): Promise<void> {
   });
 }
 
-/** Writes bytes as they are, and gives all that comes back until the connection ends. */
-function raw(bytes: string | Buffer, url = watched.collector.url): Promise<string> {
-  const { hostname, port } = new URL(url);
-  return new Promise((resolve) => {
-    const socket = connect(Number(port), hostname, () => socket.write(bytes));
-    let text = '';
-    socket.on('data', (chunk) => (text += chunk.toString('latin1')));
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      resolve(text);
-    });
-  });
-}
-
-/** Status and code of an answer as it came over the wire. */
-function verdictOf(answer: string): [number, string] {
-  const [, code = ''] = /"code":"([a-z_]+)"/.exec(answer) ?? [];
-  return [Number(answer.slice(9, 12)), code];
+function raw(bytes: string): Promise<string> {
+  return rawHttp(watched.collector.url, bytes);
 }
 
 const CLICK = `{"event_id":"x","ad_id":"a","timestamp":${String(Date.now())}}`;
-const HEAD = 'POST /clicks HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
 
 describe('a connection', () => {
   it('that sends its headers or its body too slowly is answered 408 and ended', async () => {
