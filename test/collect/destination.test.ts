@@ -54,6 +54,11 @@ describe('an open redirect', () => {
     'https://evilgood.example/',
     'https://wild.example/',
     'https://evilwild.example/',
+    'https://a.wild.example.evil.example/',
+    'https://a.wild.example.evil',
+    'https://a.wild.example./',
+    'https://a.wild.example:8443/',
+    'https://a.plain.example:80.evil.example/',
     'https://good.example./',
     'https://good.example:8443/',
     'https://ported.example/',
@@ -112,9 +117,22 @@ describe('an open redirect', () => {
       ),
       fc.string({ maxLength: 3, unit: 'binary' }),
     );
+    const label = fc.constantFrom(
+      'good',
+      'a',
+      'wild',
+      'example',
+      'evil',
+      'wild.example',
+      'evil.com',
+    );
+    const host = fc.array(label, { minLength: 1, maxLength: 5 });
+    const address = fc.oneof(
+      fc.array(part, { maxLength: 8 }).map((parts) => parts.join('')),
+      host.map((labels) => `https://${labels.join('.')}/`),
+    );
     fc.assert(
-      fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
-        const to = parts.join('');
+      fc.property(address, (to) => {
         let location;
         try {
           location = allowed.check(to);
