@@ -5,7 +5,7 @@ import { TruecountError } from '../core/errors.js';
 import type { Collector } from './collector.js';
 import { Connections } from './connections.js';
 import { allowOrigins } from './cors.js';
-import { sendProblem, unknownRoute } from './problem.js';
+import { ALWAYS, sendProblem, unknownRoute } from './problem.js';
 import { clicksRoute } from './routes/clicks.js';
 import { operationsRoutes } from './routes/operations.js';
 import { pixelRoute } from './routes/pixel.js';
@@ -76,7 +76,7 @@ export async function createCollectApp(
   collector.metrics.measure(app);
   allowOrigins(app, corsOrigins);
   app.addHook('onRequest', ({ raw }, reply, done) => {
-    void reply.header('x-content-type-options', 'nosniff');
+    void reply.headers(ALWAYS);
     done(raw.httpVersion === '1.1' && raw.headers.host === undefined ? noHost() : undefined);
   });
   await app.register(swagger, { openapi: DOCUMENT });

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { TruecountError } from '../core/errors.js';
 import { Allowance, ByteBudget } from './budget.js';
 import type { AckQueue } from './ack-queue.js';
@@ -142,9 +142,4 @@ function hasPurpose({ headers }: FastifyRequest, purpose: RegExp): boolean {
   return ['sec-purpose', 'purpose', 'x-purpose', 'x-moz'].some((name) =>
     purpose.test(String(headers[name] ?? '')),
   );
-}
-
-/** No answer is kept anywhere: the next request for it is another click. */
-export function uncached(reply: FastifyReply): FastifyReply {
-  return reply.header('cache-control', 'no-store');
 }

@@ -2,6 +2,7 @@ import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TruecountError } from '../core/errors.js';
 import { problemOf, type Problem } from '../core/problem.js';
+import { ALWAYS } from './problem.js';
 
 /** Codes of Node's HTTP parser and timers for what never became a request. */
 const CLIENT_ERRORS: Readonly<Record<string, TruecountError>> = {
@@ -58,10 +59,16 @@ export class Connections {
 function sayAndEnd(code: string | undefined, socket: Socket): void {
   const problem: Problem = problemOf(CLIENT_ERRORS[code ?? ''] ?? MALFORMED, 'none');
   const body = JSON.stringify(problem);
+  const headers = {
+    connection: 'close',
+    ...ALWAYS,
+    'content-type': 'application/problem+json',
+    'content-length': String(Buffer.byteLength(body)),
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const { status } = problem;
   socket.write(
-    `HTTP/1.1 ${String(problem.status)} ${STATUS_CODES[problem.status] ?? ''}\r\n` +
-      'connection: close\r\ncontent-type: application/problem+json\r\n' +
-      `content-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
+    `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`,
   );
   socket.destroySoon(); // whether or not the other side ends it, too
 }

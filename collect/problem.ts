@@ -8,6 +8,9 @@ const RETRY_AFTER_SECONDS = 1;
 /** Members of `context` that are told: they are the client's own, or counts. */
 const TOLD = ['rejected', 'event_ids', 'retry'] as const;
 
+/** Headers of every answer. Nobody keeps one: the next request for the same is another click. */
+export const ALWAYS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
+
 /**
  * Answers with a problem document. The connection ends where the rest of the request may still be
  * on its way: nobody will read it.
@@ -18,7 +21,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (known.code === 'internal') {
     request.log.error({ err: error, cause: known.cause }, known.message);
   }
-  void reply.header('cache-control', 'no-store');
+  void reply.headers(ALWAYS); // hooks do not run for what the router refuses
   if (isWorthAnotherTry(problem)) {
     const { retryAfterSeconds = RETRY_AFTER_SECONDS } = known.context;
     void reply.header('retry-after', String(retryAfterSeconds));

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TruecountError } from '../../core/errors.js';
 import type { Allowance } from '../budget.js';
 import { readBody } from '../body.js';
-import { uncached, type Collector } from '../collector.js';
+import type { Collector } from '../collector.js';
 import type { AcceptedClick, GivenId, RejectedClick } from '../judge.js';
 import { withContext } from '../problem.js';
 import { CLICKS_SCHEMA } from '../schemas.js';
@@ -54,10 +54,7 @@ async function take(
 }
 
 function answer(reply: FastifyReply, text: string): FastifyReply {
-  return uncached(reply)
-    .code(202)
-    .header('content-type', 'application/json; charset=utf-8')
-    .send(text);
+  return reply.code(202).header('content-type', 'application/json; charset=utf-8').send(text);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { TruecountError } from '../../core/errors.js';
-import { uncached, type Collector } from '../collector.js';
+import type { Collector } from '../collector.js';
 import { clickQuery, readClickQuery } from '../query.js';
 import { PIXEL_SCHEMA } from '../schemas.js';
 import { visit } from './visit.js';
@@ -26,7 +26,7 @@ export function pixelRoute(app: FastifyInstance, collector: Collector): void {
         asked: { adId, fields, ...named },
         retryQuery: clickQuery,
       });
-      return uncached(reply)
+      return reply
         .header('content-type', 'image/gif')
         .header('cross-origin-resource-policy', 'cross-origin')
         .send(GIF);

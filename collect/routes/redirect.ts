@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { TruecountError } from '../../core/errors.js';
-import { looksAhead, uncached, type Collector } from '../collector.js';
+import { looksAhead, type Collector } from '../collector.js';
 import type { Link } from '../links.js';
 import { hasControl, readClickQuery } from '../query.js';
 import { LINK_SCHEMA } from '../schemas.js';
@@ -36,7 +36,7 @@ export function redirectRoute(app: FastifyInstance, collector: Collector): void 
         refresh(reply, error);
         throw error;
       });
-      return uncached(reply).code(302).header('location', location).send();
+      return reply.code(302).header('location', location).send();
     },
   );
 }

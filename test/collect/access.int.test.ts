@@ -19,6 +19,7 @@ describe('a client that asks too often', () => {
       const refused = answers.filter(({ status }) => status === 429);
       expect(refused.length).toBeGreaterThanOrEqual(50 - 5 - Math.ceil(earned));
       expect(refused[0]!.headers.get('retry-after')).toBe('1');
+      expect(refused[0]!.headers.get('cache-control')).toBe('no-store');
       expect((await bodyOf<{ code: string }>(refused[0]!)).code).toBe('rate_limited');
       expect((await from('10.0.0.2')).status).toBe(200);
       expect((await fetch(`${limited.url}/health/live`)).status).toBe(200);

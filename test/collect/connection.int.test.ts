@@ -134,3 +134,30 @@ describe('a client that has sent all it wants to and says so (FIN)', () => {
     expect(await addedIds()).toEqual([]);
   });
 });
+
+describe('an answer', () => {
+  const get = (path: string): string =>
+    `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`;
+  const post = (head: string, body = ''): string =>
+    `${HEAD}connection: close\r\n${head}content-length: ${String(body.length)}\r\n\r\n${body}`;
+  const asXml = post('').replace('application/json', 'text/xml');
+  it.each([
+    ['200', 200, get('/p/a.gif')],
+    ['200 of the operations', 200, get('/health/live')],
+    ['202', 202, post('', '{"ad_id":"a"}')],
+    ['400', 400, post('')],
+    ['400 of the router', 400, get('/c/%ff')],
+    ['400 of a connection', 400, 'hello\r\n\r\n'],
+    ['403', 403, get('/c/a')],
+    ['404', 404, get('/x')],
+    ['413', 413, `${HEAD}content-length: 99999999\r\n\r\n`],
+    ['415', 415, asXml],
+    ['422', 422, post('', '7')],
+    ['431', 431, `${HEAD}x: ${'y'.repeat(20_000)}\r\n\r\n`],
+  ])('%s is kept by nobody and taken for no other type', async (_what, status, bytes) => {
+    const text = await raw(watched.collector.url, bytes);
+    expect(verdictOf(text)[0]).toBe(status);
+    expect(text.match(/^cache-control: no-store\r$/gim)).toHaveLength(1);
+    expect(text.match(/^x-content-type-options: nosniff\r$/gim)).toHaveLength(1);
+  });
+});
