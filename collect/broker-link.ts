@@ -24,6 +24,8 @@ export interface BrokerLog {
  */
 const RETRY = { initialRetryTime: 50, maxRetryTime: 500, factor: 0.2, retries: 24 };
 const RECONNECT_MS = 500;
+/** A broker that is there has said goodbye by then. */
+const CLOSE_MS = 1_000;
 
 /**
  * The producer of the collector. One that failed for good is thrown away, as kafkajs' sequence
@@ -70,10 +72,14 @@ export class BrokerLink implements ClickSink {
     }
   }
 
+  /**
+   * To be called when nothing waits for an acknowledgement any more. Waits for no broker that is away:
+   * kafkajs gives up a connection after 10 s only, an unanswered request after 30.
+   */
   async close(): Promise<void> {
     this.stopping.abort();
-    await this.connecting;
-    await this.producer?.close();
+    const closed = this.producer?.close().catch(() => undefined);
+    await Promise.race([closed, delay(CLOSE_MS, undefined, { ref: false })]);
   }
 
   private async connect(): Promise<void> {
@@ -82,11 +88,17 @@ export class BrokerLink implements ClickSink {
     while (!signal.aborted) {
       try {
         const { kafka, topic } = this;
-        this.producer = await ClickProducer.connect(kafka, { topic, retry: RETRY });
+        const producer = await ClickProducer.connect(kafka, { topic, retry: RETRY });
+        if (signal.aborted) {
+          await producer.close(); // it comes too late
+          return;
+        }
+        this.producer = producer;
         this.why = undefined;
         this.log.info(`connected to Kafka, topic ${topic}`);
         return;
       } catch (error) {
+        if (signal.aborted) return;
         this.why = messageOf(error);
         if (this.why !== told) this.log.warn({ err: error }, 'no clicks are taken');
         told = this.why;

@@ -175,6 +175,53 @@ describe('a collector without a broker', () => {
   });
 });
 
+describe('a collector that is told to stop while its broker', () => {
+  const AWAY = [
+    ['is away', () => broker.stop(), () => broker.startAgain()],
+    [
+      'is frozen',
+      () => process.kill(broker.pid, 'SIGSTOP'),
+      () => process.kill(broker.pid, 'SIGCONT'),
+    ],
+  ] as const;
+  it.each(AWAY.flatMap((away) => [[...away, false] as const, [...away, true] as const]))(
+    '%s ends at once (%#)',
+    async (_how, goAway, comeBack, isConnected) => {
+      const topic = await createTopic([broker.address], PARTITIONS);
+      const env = {
+        TRUECOUNT_KAFKA_BROKERS: broker.address,
+        TRUECOUNT_TOPICS: topic,
+        TRUECOUNT_COLLECT_PORT: '0',
+        TRUECOUNT_COLLECT_ACK_TIMEOUT_MS: '500',
+        TRUECOUNT_HOME: join(broker.folder, 'home'),
+      };
+      if (!isConnected) await goAway();
+      const child = spawnTruecount(['run', 'collect'], env);
+      try {
+        let log = '';
+        child.stderr!.on('data', (chunk: Buffer) => (log += chunk.toString()));
+        const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+        const url = await until('it says where it is', () => /"url":"(http:[^"]+)"/.exec(log)?.[1]);
+        const post = async (): Promise<number> =>
+          (await fetch(`${url}/clicks`, { method: 'POST', body: '{"ad_id":"a"}' })).status;
+        if (isConnected) {
+          await until('it takes clicks', async () => (await post()) === 202);
+          await goAway();
+        }
+        await until('a click is not acknowledged', async () => (await post()) === 503);
+        const startMs = performance.now();
+        child.kill('SIGTERM');
+        expect(await ended).toBe(0);
+        expect(performance.now() - startMs).toBeLessThan(4_000);
+        expect(log).not.toContain('without a clean stop');
+      } finally {
+        child.kill('SIGKILL');
+        await comeBack();
+      }
+    },
+  );
+});
+
 describe('a collector whose broker is frozen', () => {
   it('keeps its memory bounded, answers 503 at once, and goes on where it was', async () => {
     const topic = await createTopic([broker.address], PARTITIONS);
