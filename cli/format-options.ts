@@ -33,7 +33,7 @@ export function withFormatOptions(command: Command): Command {
 export function readerFor(path: string, options: FormatOptions, state?: ReaderState): RecordReader {
   const mapping = mappingOf(options);
   const format = formatFor(path, options.format, mapping);
-  return openRecordReader({ format, mapping, source: options.source, state, multiline: true });
+  return openRecordReader({ format, mapping, source: options.source, state });
 }
 
 /** The format that a file is read in. */

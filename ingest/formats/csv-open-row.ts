@@ -14,11 +14,11 @@ export class OpenCsvRow {
   private bytes = 0;
   private closedByCr: boolean;
 
-  /** `text` is the first line without its end, `raw` with its CR. */
+  /** `text` is the first line without its end, `raw` with its CR; `line` is its number. */
   constructor(
     text: string,
     raw: Buffer,
-    private readonly line: number,
+    readonly line: number,
     private readonly column: number,
   ) {
     this.parts.push(text);
@@ -31,7 +31,8 @@ export class OpenCsvRow {
    * @throws TruecountError `invalid_argument` if the row is larger than any record by now.
    */
   add(raw: Buffer | null): string | undefined {
-    this.bytes += raw?.length ?? Infinity;
+    // With the line end in between.
+    this.bytes += 1 + (raw?.length ?? Infinity);
     if (raw === null || this.bytes > RECORD_BYTES_MAX) throw this.neverClosed();
     const text = trimLine(raw, false).toString();
     this.parts.push(this.closedByCr ? '\r\n' : '\n', text);

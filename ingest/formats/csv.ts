@@ -19,7 +19,6 @@ export class CsvReader implements RecordReader {
   private readonly mapping: Mapping | undefined;
   private readonly source: string | undefined;
   private readonly delimiter: string;
-  private readonly multiline: boolean;
   private line: number;
   private header: readonly string[] | undefined;
   private readonly headerBefore: readonly string[] | undefined;
@@ -28,11 +27,10 @@ export class CsvReader implements RecordReader {
   private open: OpenCsvRow | undefined;
 
   /** @throws TruecountError `invalid_mapping` if columns that are known already do not fit. */
-  constructor({ format, mapping, source, state, multiline }: ReaderOptions) {
+  constructor({ format, mapping, source, state }: ReaderOptions) {
     this.mapping = mapping;
     this.source = source;
     this.delimiter = mapping?.csv?.delimiter ?? (format === 'tsv' ? '\t' : ',');
-    this.multiline = multiline ?? false;
     this.line = state?.line ?? 0;
     this.headerBefore = state?.headerBefore;
     const header = state?.header ?? mapping?.csv?.columns;
@@ -52,17 +50,15 @@ export class CsvReader implements RecordReader {
     const text = bytes.toString();
     const row = splitCsvRow(text, this.delimiter);
     if (row.kind === 'row') return this.take(row.cells, text);
-    if (row.kind === 'open' && this.multiline) {
-      this.open = new OpenCsvRow(text, raw!, this.line, row.column);
-      return null;
-    }
-    const reason = row.kind === 'open' ? 'a quote that its line does not close' : row.reason;
-    return this.refuse(row.column, reason);
+    if (row.kind === 'rejected') return this.refuse(row.column, row.reason);
+    this.open = new OpenCsvRow(text, raw!, this.line, row.column);
+    return null;
   }
 
   state(): ReaderState {
     return {
-      line: this.line,
+      // Only a whole row changes the rest.
+      line: this.open === undefined ? this.line : this.open.line - 1,
       ...(this.ids?.state() ?? { row: 0, chain: '' }),
       ...this.columns(),
     };

@@ -30,5 +30,5 @@ export async function* readCsv(
   source: AsyncIterable<Buffer>,
   mapping?: Mapping,
 ): AsyncGenerator<SourceItem> {
-  yield* readItems(source, openRecordReader({ format: 'csv', mapping, multiline: true }));
+  yield* readItems(source, openRecordReader({ format: 'csv', mapping }));
 }

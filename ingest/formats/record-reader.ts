@@ -34,7 +34,7 @@ export interface RecordReader {
    * @throws TruecountError `invalid_mapping` if the names of a CSV's columns do not fit the mapping.
    */
   read(line: Buffer | null): SourceItem | null;
-  /** Where to go on behind the last line; only while `isBetweenRecords`. */
+  /** Where to go on behind the last line; within a row of several lines, in front of that row. */
   state(): ReaderState;
   /** False within a row that goes over several lines. */
   isBetweenRecords(): boolean;
@@ -53,8 +53,6 @@ export interface ReaderOptions {
   readonly source?: string | undefined;
   /** Go on behind the line where this was taken, from a reader with the same options. */
   readonly state?: ReaderState | undefined;
-  /** CSV: whether a quoted cell may hold line ends. Otherwise such a row is rejected. */
-  readonly multiline?: boolean;
 }
 
 /** @throws TruecountError `invalid_mapping` if format and mapping do not fit. */

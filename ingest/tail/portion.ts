@@ -6,7 +6,8 @@ import type { Content } from './content.js';
 import { SAMPLE_BYTES_MAX, beginsWith, sampleOf } from './known-file.js';
 import type { Place, Position } from './known-file.js';
 import type { Reject } from './rejects.js';
-import { LF, takeLines } from './take-lines.js';
+import { RowTaker } from './row-taker.js';
+import { takeLines } from './take-lines.js';
 
 /** A line may be so long with its marks; longer ones are rejected without being kept. */
 export const LINE_BYTES_MAX = RECORD_BYTES_MAX + LINE_MARKS_BYTES;
@@ -18,6 +19,8 @@ export interface Portion {
   readonly records: readonly SourceRecord[];
   readonly rejects: readonly Omit<Reject, 'file'>[];
   readonly lines: number;
+  /** There is more, which cannot be read: to be asked for once this is sent. */
+  readonly isStopped: boolean;
   readonly next: Position;
 }
 
@@ -50,9 +53,11 @@ export async function readChunk(content: Content, position: Position): Promise<C
 }
 
 /**
- * The complete lines of a chunk as records. `last`: what stands behind the last line end is a line,
- * too; it is a portion of its own, so that the place before it is known.
- * @throws what the reader of lines throws.
+ * The complete rows of a chunk as records: of a row of several lines that is not closed yet nothing is
+ * taken. `last`: what stands behind the last line end is a line, too; the row that it ends is a portion
+ * of its own, so that the place before it is known. If the reader is not between records behind
+ * this, it is done with.
+ * @throws what the reader of lines throws; what was in front of the fault was a portion of its own.
  */
 export function takePortion(
   window: Buffer,
@@ -62,56 +67,41 @@ export function takePortion(
 ): Portion | undefined {
   const before = position.tail.bytes;
   const bytes = window.subarray(before);
-  const old = readOld(bytes, position, reader);
-  const inputs = { bytesMax: LINE_BYTES_MAX, skipping: position.skipping && old === 0 };
-  const complete = takeLines(bytes.subarray(old), { ...inputs, last: false });
-  const isUnended = last && old === 0 && complete.lines.length === 0;
-  const { lines, taken, skipping } = isUnended
-    ? takeLines(bytes, { ...inputs, last: true })
-    : complete;
-  if (old + taken === 0 && lines.length === 0) return undefined;
-  const records: SourceRecord[] = [];
-  const rejects: Omit<Reject, 'file'>[] = [];
-  for (const bytes of lines) {
-    const item = reader.read(bytes);
-    if (item?.kind === 'record') records.push(item);
-    else if (item !== null) {
-      const { line, column, reason } = item;
-      rejects.push({ line, ...(column === undefined ? {} : { column }), reason, bytes });
-    }
+  const limit = { bytesMax: LINE_BYTES_MAX };
+  const complete = takeLines(bytes, { ...limit, skipping: position.skipping, last: false });
+  const rows = new RowTaker(bytes, position, reader);
+  rows.add(complete.lines);
+  const isUnended = last && rows.taken === 0;
+  let { taken, skipping } = complete;
+  if (isUnended) {
+    const rest = takeLines(bytes.subarray(taken), { ...limit, skipping, last });
+    rows.add(rest.lines.map((line) => ({ ...line, next: complete.taken + line.next })));
+    reader.end();
+    ({ skipping } = rest);
+    taken = bytes.length;
   }
-  const offset = position.offset + old + taken;
-  const read = window.subarray(0, before + old + taken);
+  rows.refuseOver(RECORD_BYTES_MAX);
+  if (!reader.isBetweenRecords()) ({ taken } = rows);
+  const { records, rejects, lines, isStopped } = rows;
+  if (taken === 0 && lines === 0) return undefined;
+  const read = window.subarray(0, before + taken);
   const next: Position = {
     ...(position.from === undefined ? {} : { from: position.from }),
     // Said also where it is none: what was noted before is done with.
     unended: isUnended ? placeOf(position) : undefined,
-    offset,
+    offset: position.offset + taken,
     // Until it is full the sample grows; the window begins with the file's first byte so long.
     head:
       position.head.bytes < SAMPLE_BYTES_MAX
         ? sampleOf(read.subarray(0, SAMPLE_BYTES_MAX))
         : position.head,
     tail: sampleOf(read.subarray(Math.max(0, read.length - SAMPLE_BYTES_MAX))),
-    skipping,
+    skipping: skipping && reader.isBetweenRecords(),
     reader: reader.state(),
   };
-  return { records, rejects, lines: lines.length, next };
+  return { records, rejects, lines, isStopped, next };
 }
 
 function placeOf({ offset, head, tail, skipping, reader }: Position): Place {
   return { offset, head, tail, skipping, reader };
-}
-
-/** Reads the lines that were there before the tail and are not sent; gives the bytes they take. */
-function readOld(
-  bytes: Buffer,
-  { offset, from = 0, skipping }: Position,
-  reader: RecordReader,
-): number {
-  if (from <= offset) return 0;
-  const end = bytes.lastIndexOf(LF, from - offset - 1) + 1;
-  const inputs = { bytesMax: LINE_BYTES_MAX, skipping, last: false };
-  for (const line of takeLines(bytes.subarray(0, end), inputs).lines) reader.read(line);
-  return end;
 }

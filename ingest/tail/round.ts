@@ -42,9 +42,15 @@ export async function readRound(
 ): Promise<Round | undefined> {
   const readable = files.readable();
   let latest: Latest | undefined;
-  const closed = ({ seen, known }: Followed): boolean => {
-    latest ??= latestByFamily(readable.map((one) => one.seen!));
-    return isClosed(seen!, known, latest, times);
+  const look: Look = {
+    isClosed({ seen, known }) {
+      latest ??= latestByFamily(readable.map((one) => one.seen!));
+      return isClosed(seen!, known, latest, times);
+    },
+    openReader,
+    waitsLong({ unread }, offset) {
+      return times.nowMs - (unread.since(offset) ?? times.nowMs) >= times.graceMs;
+    },
   };
   const first = readable.length === 0 ? 0 : turn % readable.length;
   const parts: Part[] = [];
@@ -52,9 +58,7 @@ export async function readRound(
   for (const followed of [...readable.slice(first), ...readable.slice(0, first)]) {
     if (bytes >= ROUND_BYTES) break;
     if (isDrained(followed)) continue;
-    const part = await files.troubles.guarded(followed, () =>
-      readPortion(files, followed, closed, openReader),
-    );
+    const part = await files.troubles.guarded(followed, () => readPortion(files, followed, look));
     if (part === undefined) continue;
     bytes += part.portion.next.offset - followed.known.offset;
     parts.push(part);
@@ -75,11 +79,19 @@ function isDrained({ known, seen, exhausted }: Followed): boolean {
   return exhausted.closed || (!gz && known.offset === size && !known.skipping);
 }
 
+/** What there is to know of a file in this round. */
+interface Look {
+  /** Nobody will write to it any more. */
+  readonly isClosed: (followed: Followed) => boolean;
+  readonly openReader: OpenReader;
+  /** What stands behind the offset is there for the grace period. */
+  readonly waitsLong: (followed: Followed, offset: number) => boolean;
+}
+
 async function readPortion(
   files: FollowedFiles,
   followed: Followed,
-  isClosed: (followed: Followed) => boolean,
-  openReader: OpenReader,
+  { isClosed, openReader, waitsLong }: Look,
 ): Promise<Part | undefined> {
   const { known } = followed;
   const file = followed.seen!;
@@ -111,9 +123,18 @@ async function readPortion(
   if (at === known) followed.reader ??= openReader(file.path, known.reader);
   const reader = at === known ? followed.reader! : openReader(file.path, at.reader);
   const portion = takePortion(chunk.window, at, reader, last);
-  if (portion !== undefined) followed.reader = reader;
+  if (!reader.isBetweenRecords()) {
+    // It is ahead of what was taken: the row is read again when there is more of it.
+    followed.reader = undefined;
+    const place = portion?.next ?? at;
+    if (waitsLong(followed, place.offset)) {
+      const line = (place.reader?.line ?? 0) + 1;
+      const words = `line ${String(line)}: a quoted cell is not closed yet, all behind it waits`;
+      files.troubles.say(file.path, words);
+    }
+  } else if (portion !== undefined) followed.reader = reader;
   const end = at.offset - at.tail.bytes + chunk.window.length;
-  const isRest = last && portion !== undefined && portion.next.offset < end;
+  const isRest = (last || portion?.isStopped === true) && (portion?.next.offset ?? end) < end;
   if (chunk.atEnd && !isRest) {
     followed.exhausted = { size, mtimeMs, closed };
     if (closed && content.ended === 'cut_short')

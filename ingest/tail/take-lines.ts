@@ -9,9 +9,15 @@ export interface TakeInputs {
   readonly last: boolean;
 }
 
+export interface TakenLine {
+  /** Without its LF; null for a line over the limit. */
+  readonly bytes: Buffer | null;
+  /** Where the next line begins, in the bytes that were given. */
+  readonly next: number;
+}
+
 export interface TakenLines {
-  /** Without their LF. */
-  readonly lines: readonly (Buffer | null)[];
+  readonly lines: readonly TakenLine[];
   /** Bytes that the lines took; the others are to be given again, with what follows them. */
   readonly taken: number;
   /** The taken bytes end within a line over the limit. */
@@ -23,12 +29,12 @@ export interface TakenLines {
  * its bytes are taken, and it becomes one null when its end has come.
  */
 export function takeLines(bytes: Buffer, inputs: TakeInputs): TakenLines {
-  const lines: (Buffer | null)[] = [];
+  const lines: TakenLine[] = [];
   let { skipping } = inputs;
   let taken = 0;
   const take = (end: number, next: number): void => {
     const tooLong = skipping || end - taken > inputs.bytesMax;
-    lines.push(tooLong ? null : bytes.subarray(taken, end));
+    lines.push({ bytes: tooLong ? null : bytes.subarray(taken, end), next });
     skipping = false;
     taken = next;
   };

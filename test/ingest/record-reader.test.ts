@@ -5,6 +5,7 @@ import { PositionIds } from '../../ingest/formats/position-id.js';
 import { readCsv } from '../../ingest/formats/read-items.js';
 import { FORMATS, openRecordReader } from '../../ingest/formats/record-reader.js';
 import type { Format, ReaderState } from '../../ingest/formats/record-reader.js';
+import { rejection } from '../../ingest/formats/source-item.js';
 import type { SourceItem } from '../../ingest/formats/source-item.js';
 import { parseMapping } from '../../ingest/mapping/mapping.js';
 
@@ -34,10 +35,9 @@ function plain(items: readonly SourceItem[]): unknown[] {
 interface Reading {
   readonly format: Format;
   readonly source?: string | undefined;
-  readonly multiline?: boolean;
 }
 
-/** Reads lines, with a new reader from the saved state in front of each line in `restarts`. */
+/** Reads lines up to one that cannot be, with a new reader from the saved state in front of each line in `restarts`. */
 function readAll(
   reading: Reading,
   lines: readonly (Buffer | null)[],
@@ -48,19 +48,24 @@ function readAll(
   const items: SourceItem[] = [];
   let pending: (Buffer | null)[] = [];
   let saved: ReaderState | undefined;
-  lines.forEach((line, index) => {
+  for (const [index, line] of lines.entries()) {
     if (restarts.has(index)) {
       // As after a crash: on from the saved state, with the lines behind it once more.
       reader = openRecordReader({ ...options, state: saved });
       for (const again of pending) reader.read(again);
     }
-    const item = reader.read(line);
-    if (item !== null) items.push(item);
+    try {
+      const item = reader.read(line);
+      if (item !== null) items.push(item);
+    } catch (error) {
+      items.push(rejection(index, undefined, (error as Error).message));
+      break;
+    }
     if (reader.isBetweenRecords()) {
       saved = JSON.parse(JSON.stringify(reader.state())) as ReaderState;
       pending = [];
     } else pending.push(line);
-  });
+  }
   return items;
 }
 
@@ -83,7 +88,6 @@ const file = fc.constantFrom(...FORMATS).chain((format) => {
   return fc.record({
     format: fc.constant(format),
     source: fc.constantFrom(undefined, 'web-1'),
-    multiline: fc.boolean(),
     lines: fc
       .array(fc.option(line, { freq: 20 }), { maxLength: 30 })
       .map((lines) => [HEAD[format] ?? '', ...lines.map((text) => text)]),
@@ -95,9 +99,7 @@ describe('a record reader', () => {
     const property = fc.property(file, fc.array(fc.nat(31)), (reading, restarts) => {
       const lines = reading.lines.map((text) => (text === null ? null : Buffer.from(text)));
       const { format, source } = reading;
-      // A line that is too long within an open row ends the file; that is said elsewhere.
-      const multiline = reading.multiline && !lines.includes(null);
-      const options = { format, source, multiline };
+      const options = { format, source };
       const whole = plain(readAll(options, lines, new Set()));
       expect(plain(readAll(options, lines, new Set(restarts)))).toEqual(whole);
     });
@@ -113,12 +115,19 @@ describe('a record reader', () => {
     );
   });
 
-  it('rejects a row of several lines where they come one by one, with line and character', () => {
-    const lines = ['ad,at,d', `a,${TIME},"two`, `b,${TIME},x`].map((text) => Buffer.from(text));
-    expect(readAll({ format: 'csv' }, lines, new Set())).toMatchObject([
-      { line: 2, column: 23, reason: 'a quote that its line does not close' },
-      { line: 3, kind: 'record' },
+  it('stands in front of a row until all its lines were read', () => {
+    const lines = ['ad,at,d', `a,${TIME},x`, `a,${TIME},"two`, 'lines"'].map((text) =>
+      Buffer.from(text),
+    );
+    const reader = openRecordReader({ format: 'csv', mapping: CSV });
+    const states = lines.map((line) => (reader.read(line), reader.state()));
+    expect(states.map(({ line, row }) => [line, row])).toEqual([
+      [1, 0],
+      [2, 1],
+      [2, 1],
+      [4, 2],
     ]);
+    expect(states[2]).toEqual(states[1]);
   });
 
   it('refuses a log without a mapping, and a mapping that asks for what the log has not', () => {

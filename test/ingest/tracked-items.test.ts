@@ -28,7 +28,7 @@ interface Seen {
 }
 
 async function readFrom(path: string, position?: ReadPosition): Promise<Seen> {
-  const options = { format: 'csv', mapping: MAPPING, multiline: true } as const;
+  const options = { format: 'csv', mapping: MAPPING } as const;
   const reader = openRecordReader({ ...options, state: position?.reader });
   const from = position?.offset ?? 0;
   const tracked = new TrackedItems(openInputFile(path).chunks(from), reader, from);

@@ -50,7 +50,7 @@ describe('takeLines', () => {
           const last = to === all.length;
           const inputs = { bytesMax, skipping, last };
           const taken = takeLines(all.subarray(from, to), inputs);
-          lines.push(...taken.lines.map((line) => line && line.toString('latin1')));
+          lines.push(...taken.lines.map(({ bytes }) => bytes && bytes.toString('latin1')));
           from += taken.taken;
           ({ skipping } = taken);
         }
