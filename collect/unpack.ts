@@ -1,5 +1,6 @@
 import { createGunzip } from 'node:zlib';
 import { TruecountError } from '../core/errors.js';
+import { LOST_BEHIND_ZEROS, isPadding } from '../ingest/files/gzip-padding.js';
 import type { Allowance } from './budget.js';
 
 /** As many as libuv's pool has threads by default: more would only hold memory side by side. */
@@ -48,6 +49,9 @@ async function gunzipped(body: Buffer, bytesMax: number, allowance: Allowance): 
   }
   // Of nothing at all zlib does not complain.
   if (body.length === 0) throw notWhole('the body is no gzip');
+  if (!isPadding(body.subarray(gunzip.bytesWritten))) {
+    throw notWhole(`the gzip body has ${LOST_BEHIND_ZEROS}`);
+  }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 

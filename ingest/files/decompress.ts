@@ -2,6 +2,7 @@ import { Readable, pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { TruecountError } from '../../core/errors.js';
 import { ByteReader } from './byte-reader.js';
+import { LOST_BEHIND_ZEROS, trailingZeros } from './gzip-padding.js';
 import { SIGNATURE_BYTES, kindOfBytes } from './kind-of-bytes.js';
 import { unzstd } from './unzstd.js';
 
@@ -89,31 +90,34 @@ async function* watch(source: AsyncIterable<Buffer>, failures: unknown[]): Async
 }
 
 async function* gunzipped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const chunks = source[Symbol.asyncIterator]();
   let readBytes = 0;
   let zerosAtEnd = 0;
+  const next = async (): Promise<Buffer | undefined> => {
+    const result = await chunks.next();
+    if (result.done === true) return undefined;
+    const chunk = result.value;
+    readBytes += chunk.length;
+    const zeros = trailingZeros(chunk);
+    zerosAtEnd = zeros === chunk.length ? zerosAtEnd + zeros : zeros;
+    return chunk;
+  };
   async function* counted(): AsyncGenerator<Buffer> {
-    for await (const chunk of source) {
-      readBytes += chunk.length;
-      const zeros = trailingZeros(chunk);
-      zerosAtEnd = zeros === chunk.length ? zerosAtEnd + zeros : zeros;
-      yield chunk;
-    }
+    for (let chunk; (chunk = await next());) yield chunk;
   }
   const gunzip = createGunzip();
-  pipeline(Readable.from(counted(), { objectMode: false }), gunzip, () => {
-    // Errors reach the reader of gunzip, which the pipeline destroys with them.
-  });
-  yield* gunzip as AsyncIterable<Buffer>;
-  // Behind zeros zlib stops without a word; only padding may be left.
-  if (readBytes - gunzip.bytesWritten > zerosAtEnd) {
-    throw new RangeError('zeros between the members, and data behind them that would be lost');
+  try {
+    pipeline(Readable.from(counted(), { objectMode: false }), gunzip, () => {
+      // Errors reach the reader of gunzip, which the pipeline destroys with them.
+    });
+    yield* gunzip as AsyncIterable<Buffer>;
+    // At zeros zlib stops, and reads no more; only padding may be left.
+    do {
+      if (readBytes - gunzip.bytesWritten > zerosAtEnd) throw new RangeError(LOST_BEHIND_ZEROS);
+    } while ((await next()) !== undefined);
+  } finally {
+    await chunks.return?.();
   }
-}
-
-function trailingZeros(chunk: Buffer): number {
-  let at = chunk.length;
-  while (at > 0 && chunk[at - 1] === 0) at -= 1;
-  return chunk.length - at;
 }
 
 function damaged(name: string, compression: Compression, cause: unknown): TruecountError {

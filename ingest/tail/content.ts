@@ -1,7 +1,9 @@
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { pipeline } from 'node:stream';
+import { Readable, pipeline } from 'node:stream';
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
+import type { Gunzip } from 'node:zlib';
+import { LOST_BEHIND_ZEROS, isPadding } from '../files/gzip-padding.js';
 
 /** The content of an open file; it stays readable when the file is renamed or deleted. */
 export interface Content {
@@ -87,6 +89,8 @@ class PlainContent implements Content {
   }
 }
 
+const PACKED_CHUNK_BYTES = 64 * 1024;
+
 /** zlib's word for an input that ends within a member: the file is still being written. */
 const CUT_SHORT = 'Z_BUF_ERROR';
 
@@ -97,6 +101,7 @@ const CUT_SHORT = 'Z_BUF_ERROR';
 class GzContent implements Content {
   readonly gz = true;
   ended: Content['ended'] = 'no';
+  private gunzip: Gunzip | undefined;
   private chunks: AsyncIterator<Buffer, undefined> | undefined;
   private kept: Buffer = Buffer.alloc(0);
   private keptOffset = 0;
@@ -108,7 +113,7 @@ class GzContent implements Content {
     readonly stats: () => Promise<FileStats>,
   ) {}
 
-  /** @throws what zlib says of damaged bytes. */
+  /** @throws what zlib says of damaged bytes; RangeError for data that it would pass over. */
   async read(offset: number, length: number): Promise<Buffer> {
     if (this.chunks === undefined || offset < this.keptOffset) this.rewind();
     const parts = [this.kept];
@@ -134,13 +139,15 @@ class GzContent implements Content {
   private rewind(): void {
     this.stop();
     const gunzip = createGunzip();
-    const source = this.handle.createReadStream({ start: 0, autoClose: false });
+    // No stream of the handle: destroying one closes the handle.
+    const source = Readable.from(this.packed(0), { objectMode: false });
     // An error reaches whoever iterates over `gunzip`.
     pipeline(source, gunzip, () => undefined);
     this.stop = () => {
       source.destroy();
       gunzip.destroy();
     };
+    this.gunzip = gunzip;
     this.chunks = gunzip[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
     this.kept = Buffer.alloc(0);
     this.keptOffset = 0;
@@ -152,12 +159,31 @@ class GzContent implements Content {
     try {
       const { done, value } = await this.chunks!.next();
       if (done !== true) return value;
-      this.ended = 'whole';
     } catch (error) {
       if ((error as { code?: string }).code !== CUT_SHORT) throw error;
       this.ended = 'cut_short';
+      return undefined;
     }
+    await this.assertPaddingFrom(this.gunzip!.bytesWritten);
+    this.ended = 'whole';
     return undefined;
+  }
+
+  private async assertPaddingFrom(offset: number): Promise<void> {
+    for await (const chunk of this.packed(offset)) {
+      if (!isPadding(chunk)) throw new RangeError(LOST_BEHIND_ZEROS);
+    }
+  }
+
+  /** The file as it is, from an offset on. */
+  private async *packed(offset: number): AsyncGenerator<Buffer> {
+    for (let at = offset; ;) {
+      const buffer = Buffer.allocUnsafe(PACKED_CHUNK_BYTES);
+      const { bytesRead } = await this.handle.read(buffer, 0, buffer.length, at);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+      at += bytesRead;
+    }
   }
 }
 

@@ -108,4 +108,20 @@ describe('unpacking', () => {
     });
     expect(await unpacker.unpack(packed, 30 * KIB, allowance)).toHaveLength(30 * KIB);
   });
+
+  it('takes members and zeros behind them, and refuses what would be lost behind zeros', async () => {
+    const unpacker = new Unpacker();
+    const unpack = (...parts: Buffer[]): Promise<Buffer> =>
+      unpacker.unpack(Buffer.concat(parts), 1024 * KIB, new Allowance(new ByteBudget(1024 * KIB)));
+    for (const size of [1, 4_096, 300_000]) {
+      const zeros = Buffer.alloc(size);
+      expect(await unpack(packed, packed, zeros)).toHaveLength(60 * KIB);
+      for (const behind of [packed, Buffer.from('x')]) {
+        await expect(unpack(packed, zeros, behind)).rejects.toMatchObject({
+          code: 'invalid_argument',
+          message: expect.stringContaining('zeros between the members') as string,
+        });
+      }
+    }
+  });
 });

@@ -94,6 +94,23 @@ describe('gz of a rotated file', () => {
     await until('the other was read', () => h.texts().includes('{"n":"y2"}'));
     await until('it is said', () => h.tail!.files.problem()?.includes('x.gz'));
   });
+
+  it.each([50, 4_096, 2_000_000])(
+    'that has %i zeros is read to them, and set aside if there is more behind them',
+    async (count) => {
+      const h = begin();
+      const zeros = Buffer.alloc(count);
+      const first = gzipSync(lines('a', 10));
+      writeFileSync(h.path('good.gz'), Buffer.concat([first, zeros]));
+      h.start();
+      await h.untilSent(10);
+      await h.untilQuiet();
+      expect(h.tail!.files.problem()).toBeUndefined();
+      writeFileSync(h.path('x.gz'), Buffer.concat([first, zeros, gzipSync(lines('b', 10))]));
+      await until('it is said', () => h.tail!.files.problem()?.includes('zeros between'));
+      expect(h.tail!.files.problem()).toContain('x.gz');
+    },
+  );
 });
 
 describe('a damaged gz that begins like a file that', () => {

@@ -9,9 +9,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatByName } from '../../ingest/formats/format-by-name.js';
+import { openContent } from '../../ingest/tail/content.js';
 import { START } from '../../ingest/tail/known-file.js';
 import { StateLock } from '../../ingest/tail/lock.js';
 import { ReasonKinds } from '../../ingest/tail/metrics.js';
@@ -205,6 +207,19 @@ describe('the lock of a state', () => {
   it('that a crash left half written is no lock', () => {
     writeFileSync(path(), '{"host"');
     StateLock.take(path(), alive, Date.now()).release();
+  });
+});
+
+describe('the content of a gz file', () => {
+  it('can be read again from before, also where it was not read to its end', async () => {
+    const path = join(folder, 'x.gz');
+    const bytes = Buffer.from(Array.from({ length: 2_000_000 }, (_, i) => (i * i) % 251));
+    writeFileSync(path, Buffer.concat([gzipSync(bytes), Buffer.alloc(100_000)]));
+    const content = await openContent(path, true);
+    for (const at of [500_000, 0, 1_999_000, 1_000, 1_999_999, 0]) {
+      expect((await content.read(at, 1_000)).equals(bytes.subarray(at, at + 1_000))).toBe(true);
+    }
+    await content.close();
   });
 });
 
