@@ -1,6 +1,7 @@
 import { TruecountError } from '../../core/errors.js';
 import { trimLine } from './lines.js';
 import { RECORD_BYTES_MAX } from './source-item.js';
+import type { TextPlace } from './text-place.js';
 
 const CR = 0x0d;
 
@@ -14,16 +15,20 @@ export class OpenCsvRow {
   private bytes = 0;
   private closedByCr: boolean;
 
-  /** `text` is the first line without its end, `raw` with its CR; `line` is its number. */
+  /** `text` is the first line without its end, `raw` with its CR; `place` that of the open quote. */
   constructor(
     text: string,
     raw: Buffer,
-    readonly line: number,
-    private readonly column: number,
+    private readonly place: TextPlace,
   ) {
     this.parts.push(text);
     this.bytes = raw.length;
     this.closedByCr = raw.at(-1) === CR;
+  }
+
+  /** The number of its first line. */
+  get line(): number {
+    return this.place.line;
   }
 
   /**
@@ -42,7 +47,7 @@ export class OpenCsvRow {
 
   /** The error for a row that does not end: what is behind it cannot be read. */
   neverClosed(): TruecountError {
-    const { line, column } = this;
+    const { line, column } = this.place;
     return new TruecountError(
       'invalid_argument',
       `the CSV cannot be read from line ${line}, character ${column} on: the quote there is ` +

@@ -1,4 +1,4 @@
-/** A row of CSV, or why there is none; `column` is a character of the text, from 1. */
+/** A row of CSV, or why there is none; `column` is a UTF-16 unit of the text, from 1. */
 export type CsvRow =
   | { readonly kind: 'row'; readonly cells: string[] }
   /** The quote at `column` is not closed in this text. */

@@ -9,6 +9,8 @@ import { PositionIds } from './position-id.js';
 import type { ReaderOptions, ReaderState, RecordReader } from './record-reader.js';
 import { RECORD_BYTES_MAX, TOO_LONG, clickItem, rejection } from './source-item.js';
 import type { SourceItem } from './source-item.js';
+import { placeIn } from './text-place.js';
+import type { TextPlace } from './text-place.js';
 
 /**
  * CSV (RFC 4180; CR LF or LF, a byte order mark is dropped) as clicks, through a mapping. A row
@@ -49,9 +51,10 @@ export class CsvReader implements RecordReader {
     }
     const text = bytes.toString();
     const row = splitCsvRow(text, this.delimiter);
-    if (row.kind === 'row') return this.take(row.cells, text);
-    if (row.kind === 'rejected') return this.refuse(row.column, row.reason);
-    this.open = new OpenCsvRow(text, raw!, this.line, row.column);
+    if (row.kind === 'row') return this.take(row.cells, text, this.line);
+    const place = placeIn(text, row.column, this.line);
+    if (row.kind === 'rejected') return this.refuse(place, row.reason);
+    this.open = new OpenCsvRow(text, raw!, place);
     return null;
   }
 
@@ -77,13 +80,13 @@ export class CsvReader implements RecordReader {
     if (text === undefined) return null;
     this.open = undefined;
     const row = splitCsvRow(text, this.delimiter);
-    if (row.kind === 'row') return this.take(row.cells);
-    // Where a row of several lines went wrong is no character of its last line.
-    return this.refuse(undefined, row.kind === 'open' ? 'quotes that do not pair' : row.reason);
+    if (row.kind === 'row') return this.take(row.cells, text, open.line);
+    const place = placeIn(text, row.column, open.line);
+    return this.refuse(place, row.kind === 'open' ? 'quotes that do not pair' : row.reason);
   }
 
-  /** `text` is that of the row if it is one line. */
-  private take(row: readonly string[], text?: string): SourceItem | null {
+  /** `text` is that of the row, which begins with line `firstLine`. */
+  private take(row: readonly string[], text: string, firstLine: number): SourceItem | null {
     if (this.header === undefined) {
       const isClick = this.goesOn(row);
       this.bind(isClick ? this.headerBefore! : row);
@@ -92,16 +95,17 @@ export class CsvReader implements RecordReader {
     const map = this.map!;
     const header = this.header!;
     const position = this.ids?.next(row) ?? '';
-    const columnOf = (cell: number): number | undefined =>
-      text === undefined ? undefined : csvCellColumn(text, this.delimiter, cell);
+    const placeOf = (cell: number): TextPlace =>
+      placeIn(text, csvCellColumn(text, this.delimiter, cell), firstLine);
     if (row.length !== header.length) {
-      const column = columnOf(Math.min(row.length, header.length));
-      return rejection(this.line, column, `${row.length} columns instead of ${header.length}`);
+      const { line, column } = placeOf(Math.min(row.length, header.length));
+      return rejection(line, column, `${row.length} columns instead of ${header.length}`);
     }
     const mapped = map(row, position);
     if (mapped.kind === 'click') return clickItem(this.line, mapped.json, mapped.adId);
-    const column = mapped.cell === undefined ? undefined : columnOf(mapped.cell);
-    return rejection(this.line, column, mapped.reason);
+    if (mapped.cell === undefined) return rejection(this.line, undefined, mapped.reason);
+    const { line, column } = placeOf(mapped.cell);
+    return rejection(line, column, mapped.reason);
   }
 
   private columns(): Pick<ReaderState, 'header' | 'headerBefore'> {
@@ -121,9 +125,9 @@ export class CsvReader implements RecordReader {
     }
   }
 
-  private refuse(column: number | undefined, reason: string): SourceItem {
-    if (this.header === undefined) throw badHeader(reason, column);
-    return rejection(this.line, column, reason);
+  private refuse({ line, column }: TextPlace, reason: string): SourceItem {
+    if (this.header === undefined) throw badHeader(reason, { line, column });
+    return rejection(line, column, reason);
   }
 
   private bind(header: readonly string[], state?: ReaderState): void {
@@ -134,8 +138,8 @@ export class CsvReader implements RecordReader {
   }
 }
 
-function badHeader(reason: string, column?: number): TruecountError {
-  const where = column === undefined ? '' : `, at character ${column}`;
+function badHeader(reason: string, place?: TextPlace): TruecountError {
+  const where = place === undefined ? '' : `, at line ${place.line}, character ${place.column}`;
   return new TruecountError(
     'invalid_argument',
     `the line of column names is no CSV${where}: ${reason}`,

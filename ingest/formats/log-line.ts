@@ -3,7 +3,7 @@ import type { LogField, LogFormat } from '../mapping/log-format.js';
 
 const BACKSLASH = 0x5c;
 
-/** Where a line does not follow its format; `column` is a character from 1. */
+/** Where a line does not follow its format; `column` is a UTF-16 unit from 1. */
 export interface LogMismatch {
   readonly column: number;
   readonly reason: string;

@@ -12,6 +12,7 @@ import { PositionIds } from './position-id.js';
 import type { ReaderOptions, ReaderState, RecordReader } from './record-reader.js';
 import { RECORD_BYTES_MAX, TOO_LONG, clickItem, rejection } from './source-item.js';
 import type { SourceItem } from './source-item.js';
+import { placeIn } from './text-place.js';
 
 /**
  * Lines of a web server's log as clicks, through a mapping. Ids by position hash the bytes of the
@@ -45,15 +46,19 @@ export class LogReader implements RecordReader {
       return rejection(this.line, undefined, TOO_LONG);
     }
     const position = this.ids?.next(bytes) ?? '';
-    const mismatch = this.scanner.scan(bytes.toString());
-    if (mismatch !== undefined) return rejection(this.line, mismatch.column, mismatch.reason);
+    const text = bytes.toString();
+    const reject = (unit: number, reason: string): SourceItem => {
+      const { line, column } = placeIn(text, unit, this.line);
+      return rejection(line, column, reason);
+    };
+    const mismatch = this.scanner.scan(text);
+    if (mismatch !== undefined) return reject(mismatch.column, mismatch.reason);
     const row = this.columns.map(({ field, of }) => of(this.scanner.value(field)));
     const mapped = this.map(row, position);
     if (mapped.kind === 'click') return clickItem(this.line, mapped.json, mapped.adId);
     const { cell } = mapped;
-    const column =
-      cell === undefined ? undefined : this.scanner.starts[this.columns[cell]!.field]! + 1;
-    return rejection(this.line, column, mapped.reason);
+    if (cell === undefined) return rejection(this.line, undefined, mapped.reason);
+    return reject(this.scanner.starts[this.columns[cell]!.field]! + 1, mapped.reason);
   }
 
   state(): ReaderState {

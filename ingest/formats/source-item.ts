@@ -17,8 +17,9 @@ export interface SourceRecord {
 /** What could not become a record, and why, in words for the person who has the file. */
 export interface SourceRejection {
   readonly kind: 'rejected';
+  /** Where it went wrong; without a column, where the row ends. */
   readonly line: number;
-  /** The character of the line, from 1, at which it went wrong, where there is one. */
+  /** The character (code point) of the line, from 1, at which it went wrong, where there is one. */
   readonly column?: number;
   readonly reason: string;
 }

@@ -108,6 +108,27 @@ describe('truecount mapping try', () => {
     expect(output.stdout).toContain('line 5, character 17: rejected: 3 columns instead of 2');
   });
 
+  it('says where in a row of several lines, and counts an emoji as one character', async () => {
+    const mapping = 'event_id: {position: true}\nad_id: {column: ad}\n';
+    const time = 'timestamp: {column: at, format: epoch_ms}\n';
+    const rows = ['"a\r\n😀",x', '"a\n\n","1"y', '"a\nb"', '😀😀,x', '"a\n', ',1", "2""\n"x'];
+    const path = file('clicks.csv', ['ad,at', ...rows, ''].join('\n'));
+    const args = ['--mapping', file('m.yaml', mapping + time), '--records', '0'];
+    await main(['mapping', 'try', path, ...args]);
+    expect(output.stdout.split('\n').map((line) => line.slice(0, 60))).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^line 3, character 4: rejected: the time/),
+        expect.stringMatching(/^line 6, character 6: rejected: expected ","/),
+        expect.stringMatching(/^line 8, character 3: rejected: 1 columns/),
+        expect.stringMatching(/^line 9, character 4: rejected: the time/),
+      ]) as unknown,
+    );
+    output.stdout = '';
+    const log = GOOD.replace('::1', '😀').replace('17/May', '32/May');
+    await main(['mapping', 'try', file('access.log', log), ...LOG_OPTIONS]);
+    expect(output.stdout).toContain('line 1, character 8: rejected: the time is unreadable');
+  });
+
   it('fails if no record would count, also where there is none', async () => {
     expect(await main(['mapping', 'try', file('a.ndjson', 'nonsense\n')])).toBe(1);
     expect(output.stdout).toContain('line 1: quarantined: not_json');
