@@ -4,15 +4,11 @@ import { TruecountError } from '../core/errors.js';
 import type { Config } from '../runtime/config.js';
 import { temporalCommand } from '../runtime/stack/temporal-binary.js';
 import { openTemporal, temporalAddress } from '../runtime/temporal/client.js';
-import {
-  APPROVE_UPDATE,
-  PROGRESS_QUERY,
-  type ApproveInput,
-  type WorkflowProgress,
-} from '../workflows/contract.js';
+import { APPROVE_UPDATE, type ApproveInput } from '../workflows/contract.js';
 import type { StartOptions } from '../workflows/start-options.js';
+import { endingWith } from './detached-call.js';
 import { Progress, say } from './output.js';
-import { progressLine } from './progress-line.js';
+import { Follower, LOG_EVERY_MS, type OnApproval } from './run-follower.js';
 import { startCommand, uiLink, type TemporalPlace } from './temporal-command.js';
 import { endingError, temporalError } from './workflow-errors.js';
 import { attach, runningOf, startOrFollow, type Begun } from './workflow-start.js';
@@ -30,8 +26,7 @@ export interface FollowOptions {
   readonly wait: boolean;
   /** The command that follows this run again, after Ctrl-C. */
   readonly again: string;
-  /** Told when a run waits for a person's approval of `hash`; `words` say what of. */
-  readonly onApproval?: (hash: string, words: string) => void;
+  readonly onApproval?: OnApproval;
 }
 
 /** A workflow that was started or found running, and its result once it has one. */
@@ -48,9 +43,10 @@ export interface RunOutcome {
 }
 
 const POLL_MS = 500;
-const QUERY_TIMEOUT_MS = 3_000;
-/** A replay may take hours: a log gets a line this often, and one for every stage. */
-const LOG_EVERY_MS = 10_000;
+/** Of more runs than these the first stands for all: three lines each would bury the plan. */
+const TOLD_MAX = 3;
+/** One of many may be done when its turn comes: it is asked how far it is only if it is not. */
+const TURN_MS = 100;
 
 /** Where the workflows are, for printed commands and links. */
 export function temporalPlace(config: Config): TemporalPlace {
@@ -102,8 +98,9 @@ export async function runWorkflows(
         ...{ workflowId, runId: one.runId, started: one.started, temporalUi, command },
         result: null,
       });
-      tell(outcomes.at(-1)!);
+      if (wanted.length <= TOLD_MAX || outcomes.length === 1) tell(outcomes.at(-1)!);
     }
+    if (wanted.length > TOLD_MAX) tellRest(outcomes.slice(1));
     if (!follow.wait) return outcomes;
     return withDetach(follow.again, outcomes, (detached) =>
       results(client, begun, outcomes, follow, detached),
@@ -115,6 +112,15 @@ function tell({ workflowId, started, temporalUi, command }: RunOutcome): void {
   say(`${started ? 'started' : 'follows'}  ${workflowId}`);
   if (temporalUi !== null) say(`look at  ${temporalUi}`);
   say(`same as  ${command}`);
+}
+
+function tellRest(rest: readonly RunOutcome[]): void {
+  const started = rest.filter((one) => one.started).length;
+  const follows = rest.length - started;
+  say(
+    `and ${String(rest.length)} like it, as far as ${rest.at(-1)!.workflowId}: ` +
+      `${String(started)} started, ${String(follows)} followed`,
+  );
 }
 
 /** Until Ctrl-C: then what there is, and how to follow again. */
@@ -152,10 +158,11 @@ async function results(
 ): Promise<RunOutcome[]> {
   const done: RunOutcome[] = [];
   const failed: unknown[] = [];
+  const shared = begun.length > TOLD_MAX ? new Progress(LOG_EVERY_MS) : undefined;
   for (const [i, one] of begun.entries()) {
     const many = begun.length > 1 ? `${String(i + 1)} of ${String(begun.length)}: ` : '';
     const outcome = outcomes[i]!;
-    const show = new Follower(client, outcome.workflowId, many, follow);
+    const show = new Follower(client, outcome.workflowId, many, follow.onApproval, shared);
     try {
       const result = await withProgress(client, one.handle, show, detached);
       done.push({ ...outcome, result });
@@ -179,6 +186,7 @@ async function withProgress(
   const ended = new AbortController();
   const signal = AbortSignal.any([ended.signal, detached]);
   const ask = async (): Promise<void> => {
+    if (show.ofMany) await delay(TURN_MS, undefined, { signal }).catch(() => undefined);
     while (!signal.aborted) {
       await show.update();
       await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
@@ -187,60 +195,11 @@ async function withProgress(
   const asking = ask();
   try {
     // The long poll ends with the detachment: it would keep the process for a while.
-    return await client.withAbortSignal(detached, () => handle.result());
+    return await endingWith(client, detached, () => handle.result());
   } finally {
     ended.abort();
     await asking;
     show.done();
-  }
-}
-
-/** Shows how far one run is. */
-class Follower {
-  private readonly progress = new Progress(LOG_EVERY_MS);
-  private stage = '';
-  private approval: string | null = null;
-  private silent = false;
-
-  constructor(
-    private readonly client: Client,
-    private readonly workflowId: string,
-    private readonly prefix: string,
-    private readonly options: FollowOptions,
-  ) {}
-
-  /** Asks and shows. A run whose worker does not answer is said so once; it goes on when one is. */
-  async update(): Promise<void> {
-    const deadline = Date.now() + QUERY_TIMEOUT_MS;
-    try {
-      // Without a run id: after a run has continued as a new one, that one answers.
-      const now = await this.client.withDeadline(deadline, () =>
-        this.client.workflow.getHandle(this.workflowId).query<WorkflowProgress>(PROGRESS_QUERY),
-      );
-      this.show(now);
-      this.silent = false;
-    } catch {
-      if (this.silent) return;
-      this.silent = true;
-      this.progress.update('no worker answers yet: truecount run worker starts one');
-    }
-  }
-
-  done(): void {
-    this.progress.done();
-  }
-
-  private show(now: WorkflowProgress): void {
-    const line = this.prefix + progressLine(now);
-    // In a log each stage has a line of its own, however short it was.
-    if (now.stage !== this.stage && !process.stderr.isTTY) say(line);
-    else this.progress.update(line);
-    this.stage = now.stage;
-    if (now.awaitsApproval !== null && now.awaitsApproval !== this.approval) {
-      this.progress.done();
-      this.options.onApproval?.(now.awaitsApproval, now.detail);
-    }
-    this.approval = now.awaitsApproval;
   }
 }
 
