@@ -1,16 +1,14 @@
 import { parseTime } from '../core/range.js';
 import type { PlannedHour, RangePlan } from '../core/range-plan.js';
 import type { Config } from '../runtime/config.js';
-import {
-  whatWouldChange,
-  type CandidateHour,
-  type WhatIf,
-  type WouldChange,
-} from '../store/read/what-if.js';
+import { inSnapshot } from '../store/read/snapshot.js';
+import type { ComparedHour } from '../store/read/what-if-cells.js';
+import { whatWouldChange, type CandidateHour, type WhatIf } from '../store/read/what-if.js';
 import type { RecomputeHourInput, RecomputeHourResult } from '../workflows/contract.js';
 import { recomputeHourStart } from '../workflows/start-options.js';
 import type { CommonOptions } from './options.js';
-import { columns, say } from './output.js';
+import { say } from './output.js';
+import { writeCells } from './what-if-cells.js';
 import { withReader } from './with-reader.js';
 
 /** Filters and ads that are named at most. */
@@ -23,6 +21,16 @@ export interface PlannedChange extends WhatIf {
   readonly uncut: number;
   /** What the replay would change beside that, by taking in late clicks: not these rules' doing. */
   readonly late: LateChange;
+  /** Cells that were written one by one; null: nobody asked for them. */
+  readonly cellsWritten: number | null;
+}
+
+/** What is asked beside the sums. */
+export interface WhatIfAsked {
+  /** The command that follows, or cancels, what was started. */
+  readonly again: string;
+  /** Where every cell is written to; `-` is stdout. */
+  readonly cells: string | undefined;
 }
 
 export interface LateChange extends WhatIf {
@@ -35,15 +43,14 @@ export interface LateChange extends WhatIf {
  * Counts the hours of a plan by a stored rule set and compares them with what is answered now. Where
  * late clicks wait, an hour is counted twice: without them, which shows what the rules change, and with
  * them, which shows what they add to that. Nothing is published; a replay of the same hours finds what
- * was counted here. null: Ctrl-C left it running, and nothing can be said yet. `again` follows, or
- * cancels, what was started.
+ * was counted here. null: Ctrl-C left it running, and nothing can be said yet.
  */
 export async function plannedChange(
   config: Config,
   options: CommonOptions,
   plan: RangePlan,
   rules: string,
-  again: string,
+  { again, cells }: WhatIfAsked,
 ): Promise<PlannedChange | null> {
   const wanted = plan.hours.filter(
     ({ steps }) => !steps.includes('cut') && steps.some((step) => step.startsWith('recompute')),
@@ -62,13 +69,39 @@ export async function plannedChange(
     return { hour, cut: 'late', rules };
   });
   if (withLate === null) return null;
+  return withReader(options, (pool) =>
+    // The sums and the cells are of one snapshot: each cell is in the sums.
+    inSnapshot(pool, async (client) => {
+      const sums = await whatWouldChange(client, counted, TOP);
+      const added = await whatWouldChange(client, onTopOf(counted, withLate), TOP);
+      return {
+        ...{ ...sums, hours: counted.length, uncut },
+        late: { ...added, hours: late.length, pending },
+        cellsWritten:
+          cells === undefined ? null : await writeCells(client, compared(counted, withLate), cells),
+      };
+    }),
+  );
+}
+
+/** Hours with their late clicks, each compared with itself without them. */
+function onTopOf(
+  counted: readonly CandidateHour[],
+  withLate: readonly CandidateHour[],
+): CandidateHour[] {
   const without = new Map(counted.map(({ hourMs, generation }) => [hourMs, generation]));
-  const added = withLate.map((one) => ({ ...one, base: without.get(one.hourMs)! }));
-  return withReader(options, async (pool) => ({
-    ...(await whatWouldChange(pool, counted, TOP)),
-    ...{ hours: counted.length, uncut },
-    late: { ...(await whatWouldChange(pool, added, TOP)), hours: late.length, pending },
-  }));
+  return withLate.map((one) => ({ ...one, base: without.get(one.hourMs)! }));
+}
+
+/** Hours with what serves them, by the rules, and with late clicks where some wait. */
+function compared(
+  counted: readonly CandidateHour[],
+  withLate: readonly CandidateHour[],
+): ComparedHour[] {
+  const late = new Map(withLate.map(({ hourMs, generation }) => [hourMs, generation]));
+  return counted.map(({ hourMs, generation }) => {
+    return { hourMs, generation, withLate: late.get(hourMs) ?? null };
+  });
 }
 
 /** Generations of hours; null: not all are there yet. */
@@ -90,67 +123,4 @@ async function recomputed(
     const { hour, generation } = result as RecomputeHourResult;
     return { hourMs: parseTime('hour', hour), generation };
   });
-}
-
-/** For people: sums, then the filters and ads that would change most; then the same of late clicks. */
-export function changeText(change: PlannedChange): string {
-  const { hours, uncut, cells, late } = change;
-  const head =
-    `these rules would change ${String(cells)} cells in ${String(hours)} hours` +
-    (uncut === 0 ? '' : `; of ${String(uncut)} hours that are not cut nothing is known yet`);
-  return [head, ...tables(change, 'NOW'), ...(late.hours === 0 ? [] : lateText(late))].join('\n');
-}
-
-function lateText(late: LateChange): string[] {
-  const { hours, pending, cells } = late;
-  return [
-    '',
-    `whatever the rules, the replay would also take in ${String(pending)} late clicks of ` +
-      `${String(hours)} hours: counted by these rules, they change ${String(cells)} cells more`,
-    ...tables(late, 'WITHOUT'),
-  ];
-}
-
-/** @param before heading of what they are compared with */
-function tables({ cells, filters, ads }: WhatIf, before: string): string[] {
-  if (cells === 0) return [];
-  const row = (names: readonly string[], one: WouldChange): string[] => {
-    const moved = one.after - one.before;
-    return [
-      ...names,
-      String(one.cells),
-      String(one.before),
-      String(one.after),
-      (moved > 0 ? '+' : '') + String(moved),
-    ];
-  };
-  const counts = ['CELLS', before, 'THEN', 'CHANGE'];
-  return [
-    '',
-    columns([
-      ['FILTER', ...counts],
-      ...filters.map((one) => row([one.filter === '' ? '(total)' : one.filter], one)),
-    ]),
-    '',
-    columns([
-      ['AD', 'FILTER', ...counts],
-      ...ads.map((one) => row([one.adId, one.filter === '' ? '(total)' : one.filter], one)),
-    ]),
-  ];
-}
-
-/** The same as a part of a JSON document. */
-export function changeDocument({ hours, uncut, late, ...change }: PlannedChange) {
-  const { hours: lateHours, pending, ...added } = late;
-  return {
-    ...{ hours, uncut_hours: uncut, ...whatIfDocument(change) },
-    late: { hours: lateHours, late_pending: pending, ...whatIfDocument(added) },
-  };
-}
-
-function whatIfDocument({ cells, before, after, filters, ads }: WhatIf) {
-  return {
-    ...{ cells, before, after, filters },
-    ads: ads.map(({ adId, ...rest }) => ({ ad_id: adId, ...rest })),
-  };
 }

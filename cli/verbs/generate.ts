@@ -1,6 +1,4 @@
-import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { TruecountError } from '../../core/errors.js';
 import { parseWhole } from '../../core/question.js';
@@ -9,6 +7,7 @@ import { HOUR_MS } from '../../core/time.js';
 import { DEFAULT_FROM_MS, generateClicks } from '../../ingest/generator/generate.js';
 import type { GeneratedLoad, GeneratedRecord } from '../../ingest/generator/generate.js';
 import { ndjsonChunks, truthChunks } from '../../ingest/generator/ndjson.js';
+import { STDOUT, writeFile, writeTo } from '../output-file.js';
 import { Progress, printJson, say, withExamples } from '../output.js';
 
 interface GenerateOptions {
@@ -61,12 +60,11 @@ async function run(options: GenerateOptions): Promise<void> {
     fromMs,
     mapUk: options.mapUk,
   });
-  const toStdout = options.out === '-';
-  const clicks = Readable.from(ndjsonChunks(reporting(load, Number(options.clicks))));
-  if (toStdout) await pipeline(clicks, process.stdout, { end: false });
-  else await write(clicks, options.out);
+  const toStdout = options.out === STDOUT;
+  const clicks = ndjsonChunks(reporting(load, Number(options.clicks)));
+  await writeTo(options.out, Readable.from(clicks));
   if (options.truth !== undefined) {
-    await write(Readable.from(truthChunks(load.truth)), options.truth);
+    await writeFile(options.truth, Readable.from(truthChunks(load.truth)));
   }
   const summary = load.truth.summary();
   if (options.json !== true) say(words(summary));
@@ -83,18 +81,6 @@ function* reporting(load: GeneratedLoad, clicks: number): Generator<GeneratedRec
     if (count % 16_384 === 0) progress.update(`generated ${count} of ${clicks}`);
   }
   progress.done();
-}
-
-async function write(content: Readable, path: string): Promise<void> {
-  try {
-    await pipeline(content, createWriteStream(path));
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new TruecountError('invalid_argument', `cannot write ${path}: ${why}`, {
-      hint: 'check the folder, its permissions and the space left',
-      cause,
-    });
-  }
 }
 
 function words(summary: ReturnType<GeneratedLoad['truth']['summary']>): string {

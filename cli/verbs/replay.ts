@@ -15,9 +15,10 @@ import {
 import { unchangedOf } from '../../workflows/replay-result.js';
 import { replayRangeStart } from '../../workflows/start-options.js';
 import { configFor } from '../options.js';
-import { printResult, say, withExamples } from '../output.js';
+import { STDOUT } from '../output-file.js';
+import { print, printJson, printResult, say, styleFor, withExamples } from '../output.js';
 import { replayHours } from '../plan-hours.js';
-import { planDocument } from '../plan-text.js';
+import { planDocument, planText } from '../plan-text.js';
 import {
   actorName,
   againCommand,
@@ -42,6 +43,7 @@ interface ReplayOptions extends RangeOptions {
   readonly reason?: string;
   readonly review?: boolean;
   readonly whatIf: boolean;
+  readonly cells?: string;
   readonly parallel?: string;
   readonly pause?: string;
   readonly resume?: string;
@@ -60,7 +62,9 @@ export function register(program: Command): void {
           'unchanged: the lake is not read for it; `recompute` does read it. Ctrl-C leaves a replay ' +
           'running; the same command follows it again. --plan publishes nothing; together with --rules ' +
           'it stores the rule set if it is a file, and counts the hours by it into generations that ' +
-          'nothing serves, to show what would change (--no-what-if: it does not).',
+          'nothing serves, to show what would change (--no-what-if: it does not): sums, and those filters ' +
+          'and ads that change most. --cells has every cell: NDJSON {ad_id, minute, filter_id, before, ' +
+          'after, by_rules, by_late}, without filter_id the total; before + by_rules + by_late = after.',
       ),
     { required: false, plan: 'show what would be done, and publish nothing' },
   )
@@ -71,6 +75,11 @@ export function register(program: Command): void {
       '--no-what-if',
       'with --plan and --rules: do not count what they would change, which needs Temporal',
     )
+    .option(
+      '--cells <file>',
+      'with --plan and --rules: write every cell that would change here, as NDJSON; - is stdout, and ' +
+        'the plan goes to stderr',
+    )
     .option('--parallel <number>', 'hours in work at the same time')
     .option('--pause <workflow-id>', 'stop a running replay before its next step')
     .option('--resume <workflow-id>', 'let a paused one go on')
@@ -78,6 +87,7 @@ export function register(program: Command): void {
   withExamples(
     replay,
     'npx truecount replay --from 2025-11-21T08 --to 2025-11-21T10 --plan',
+    'npx truecount replay --from 2025-11-21T08 --to 2025-11-21T10 --rules 2 --plan --cells cells.ndjson',
     "npx truecount replay --from 2025-11-21T08 --to 2025-11-21T10 --reason 'UK counts as GB'",
   );
 }
@@ -87,6 +97,7 @@ async function run(options: ReplayOptions): Promise<void> {
   if (options.pause !== undefined) return signal(config, options, options.pause, PAUSE_SIGNAL);
   if (options.resume !== undefined) return signal(config, options, options.resume, RESUME_SIGNAL);
   assertRange(options);
+  assertCells(options);
   const range = rangeOf(options);
   const ids = { from: formatTime(range.fromMs), to: formatTime(range.toMs) };
   const { workflowId } = replayRangeStart(ids);
@@ -126,13 +137,33 @@ async function showChange(
   plan: RangePlan,
   rules: string,
 ): Promise<void> {
-  const again = againCommand('recompute', options, againOptions({ ...options, review: false }));
-  const { plannedChange, changeText, changeDocument } = await import('../what-if.js');
-  if (options.json !== true) showPlan(plan, options);
-  const change = await plannedChange(config, options, plan, rules, again);
+  const { cells, json } = options;
+  const asked = againOptions({ ...options, review: false });
+  const { plannedChange } = await import('../what-if.js');
+  const { changeText, changeDocument } = await import('../what-if-text.js');
+  // Where the cells are on stdout, all else is on stderr.
+  const tell = cells === STDOUT ? say : print;
+  if (json !== true)
+    tell(planText(plan, styleFor(cells === STDOUT ? process.stderr : process.stdout)));
+  const again = againCommand('recompute', options, asked);
+  const change = await plannedChange(config, options, plan, rules, { again, cells });
   if (change === null) return;
-  const document = { ...planDocument(plan), what_if: changeDocument(change) };
-  printResult(options.json === true, document, () => `\n${changeText(change)}`);
+  const wanted = [...asked, '--plan', '--cells', cells ?? 'cells.ndjson'];
+  const command = againCommand('replay', options, wanted);
+  if (json !== true) return tell(`\n${changeText(change, command)}`);
+  const document = { ...planDocument(plan), what_if: changeDocument(change, command) };
+  if (cells === STDOUT) say(JSON.stringify(document));
+  else printJson(document);
+}
+
+/** @throws TruecountError `invalid_argument` where there are no cells to write */
+function assertCells({ cells, plan, rules, whatIf }: ReplayOptions): void {
+  if (cells === undefined || (plan === true && rules !== undefined && whatIf)) return;
+  throw new TruecountError(
+    'invalid_argument',
+    '--cells is for what other rules would change: it needs --plan and --rules, and no --no-what-if',
+    { hint: 'for example --rules 2 --plan --cells cells.ndjson' },
+  );
 }
 
 function assertRange({ from, to }: Partial<ReplayOptions>): void {

@@ -29,10 +29,12 @@ export interface AdChange extends FilterChange {
 
 /** What would change if the candidates were published. */
 export interface WhatIf extends WouldChange {
-  /** By filter, those with the most clicks moved first. */
+  /** By filter, those with the most clicks moved first: the first of `filtersTotal`. */
   readonly filters: readonly FilterChange[];
+  readonly filtersTotal: number;
   /** By ad and filter, likewise. */
   readonly ads: readonly AdChange[];
+  readonly adsTotal: number;
 }
 
 // Compared with the base that is named, else with what serves each hour now, else with what was counted
@@ -73,11 +75,12 @@ const SQL = `
       from moved order by distance desc, ad_id, filter limit $3
   )
   select 'all' as kind, null as ad_id, null as filter, sum(cells) as cells, sum(before) as before,
-         sum(after) as after, 0 as distance from moved
+         sum(after) as after, 0 as distance, count(distinct filter) as filters, count(*) as ads
+    from moved
    union all
-  select 'filter', null, filter, cells, before, after, distance from filters
+  select 'filter', null, filter, cells, before, after, distance, null, null from filters
    union all
-  select 'ad', ad_id, filter, cells, before, after, distance from ads
+  select 'ad', ad_id, filter, cells, before, after, distance, null, null from ads
    order by kind, distance desc, ad_id, filter`;
 
 interface Row {
@@ -87,6 +90,8 @@ interface Row {
   cells: string | null;
   before: string | null;
   after: string | null;
+  filters: string | null;
+  ads: string | null;
 }
 
 /**
@@ -110,9 +115,12 @@ export async function whatWouldChange(
     after: exactNumber(row.after ?? '0'),
   });
   const of = (kind: Row['kind']): Row[] => rows.filter((row) => row.kind === kind);
+  const all = of('all')[0]!;
   return {
-    ...sums(of('all')[0]!),
+    ...sums(all),
     filters: of('filter').map((row) => ({ filter: row.filter!, ...sums(row) })),
+    filtersTotal: exactNumber(all.filters!),
+    adsTotal: exactNumber(all.ads!),
     ads: of('ad').map((row) => ({ adId: row.ad_id!, filter: row.filter!, ...sums(row) })),
   };
 }

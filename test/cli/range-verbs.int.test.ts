@@ -361,6 +361,43 @@ describe('step by step, where late clicks were taken in', () => {
     ]);
   });
 
+  it('each cell is written with what rules and late clicks do to it, and the plan elsewhere', async () => {
+    const other = join(rig.folder, 'device.json');
+    const asked = ['replay', ...HOUR, '--rules', other, '--plan'];
+    const { stdout, stderr } = await run([...asked, '--json', '--cells', '-']);
+    const { what_if: sums } = JSON.parse(stderr.trimEnd().split('\n').at(-1)!) as {
+      what_if: Change & { late: Change; cells_written: number };
+    };
+    const cells = stdout
+      .trimEnd()
+      .split('\n')
+      .map(
+        (line) => JSON.parse(line) as Record<'before' | 'after' | 'by_rules' | 'by_late', number>,
+      );
+    expect(cells).toHaveLength(sums.cells_written);
+    expect(cells.filter((cell) => cell.by_rules !== 0)).toHaveLength(sums.cells);
+    expect(cells.filter((cell) => cell.by_late !== 0)).toHaveLength(sums.late.cells);
+    for (const cell of cells) expect(cell.before + cell.by_rules + cell.by_late).toBe(cell.after);
+    const words = await run([...asked, '--cells', '-']);
+    expect(words.stdout).toBe(stdout);
+    expect(words.stderr).toContain(`${String(cells.length)} cells written`);
+    expect((await run(asked)).stdout).toMatch(
+      /every cell.*\n {2}npx truecount replay .*--plan --cells/,
+    );
+  });
+
+  it('cells are refused where nothing is counted by other rules', async () => {
+    for (const more of [
+      ['--plan'],
+      ['--rules', rulesFile],
+      ['--rules', '1', '--plan', '--no-what-if'],
+    ]) {
+      expect(await errorOf(['replay', ...HOUR, ...more, '--cells', '-'])).toMatchObject({
+        ...{ exit: 2, code: 'invalid_argument' },
+      });
+    }
+  });
+
   it('a recompute goes up to what serves, so that its result can be published', async () => {
     const late = await json(['replay', ...HOUR, '--reason', 'late clicks']);
     expect(late.document).toMatchObject({ result: { published: 1 } });
