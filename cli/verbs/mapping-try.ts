@@ -4,6 +4,7 @@ import { printable } from '../../core/printable.js';
 import { parseWhole } from '../../core/question.js';
 import { openInputFile } from '../../ingest/files/input-file.js';
 import { readItems } from '../../ingest/formats/read-items.js';
+import { whereNotJson } from '../../ingest/formats/json-place.js';
 import type { SourceItem } from '../../ingest/formats/source-item.js';
 import { withFormatOptions, readerFor } from '../format-options.js';
 import type { FormatOptions } from '../format-options.js';
@@ -85,7 +86,8 @@ function fateOf(item: SourceItem): Fate {
   if (decoded.kind === 'click') return { kind: 'click', line, click: item.bytes.toString() };
   const { reason, detail } = decoded;
   const said = `${reason}: ${detail}`;
-  return { kind: 'quarantined', line, column: undefined, reason: said, group: reason };
+  const column = reason === 'not_json' ? whereNotJson(item.bytes.toString()) : undefined;
+  return { kind: 'quarantined', line, column, reason: said, group: reason };
 }
 
 function documentOf(fate: Fate): object {

@@ -131,7 +131,7 @@ describe('truecount mapping try', () => {
 
   it('fails if no record would count, also where there is none', async () => {
     expect(await main(['mapping', 'try', file('a.ndjson', 'nonsense\n')])).toBe(1);
-    expect(output.stdout).toContain('line 1: quarantined: not_json');
+    expect(output.stdout).toContain('line 1, character 2: quarantined: not_json');
     const names = file('a.csv', 'event_id,ad_id,timestamp\n');
     expect(await main(['mapping', 'try', names])).toBe(1);
     expect(output.stdout).toContain('0 clicks, 0 rejected, 0 that the log would quarantine');
