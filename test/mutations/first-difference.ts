@@ -2,6 +2,7 @@
 import { parseRuleSet } from '../../core/rules/parse.js';
 import { DEFAULT_RULE_SET } from '../../core/rules/rule-set.js';
 import { batchEngine } from '../contract/support/batch-engine.js';
+import type { Case } from '../contract/support/case.js';
 import { CASES } from '../contract/support/cases.js';
 import { coreEngine } from '../contract/support/engine.js';
 import type { Answer, Engine } from '../contract/support/engine.js';
@@ -12,7 +13,8 @@ import { streamEngine, takenOverEngine } from '../contract/support/stream-engine
 import { openTestLake } from '../support/lake-files.js';
 
 /**
- * Asks an engine the named cases until an answer is not that of core, or is none; returns the name
+ * Asks an engine the named cases until an answer is not that of core, core's not that of the case, or is
+ * none; returns the name
  * of that case. null: the engine is right in all of them.
  */
 export async function firstDifference(which: 'stream' | 'batch'): Promise<string | null> {
@@ -28,7 +30,10 @@ export async function firstDifference(which: 'stream' | 'batch'): Promise<string
         ...{ log, hourMs: HOUR, cut: of.cut ?? cutAbove(log) },
         ruleSet: parseRuleSet(of.ruleSet ?? DEFAULT_RULE_SET),
       };
-      const wanted = textOf(await coreEngine.count(question));
+      const core = await coreEngine.count(question);
+      // What is before the rules is one implementation for all: it is right if the case says so.
+      if (!isAsWritten(of, core)) return of.name;
+      const wanted = textOf(core);
       for (const engine of engines) {
         if ((await answerOf(engine, question)) !== wanted) return of.name;
       }
@@ -45,6 +50,12 @@ async function answerOf(engine: Engine, question: Parameters<Engine['count']>[0]
   } catch (error) {
     return `no answer: ${String(error)}`;
   }
+}
+
+function isAsWritten(of: Case, { cells }: Answer): boolean {
+  return Object.entries(of.cells).every(
+    ([cell, count]) => (cells.get(cell.replaceAll('|', '\t')) ?? 0) === count,
+  );
 }
 
 function textOf({ cells, flow }: Answer): string {

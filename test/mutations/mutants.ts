@@ -18,6 +18,11 @@ const CAPS = 'stream/cap-counts.ts';
 
 /** Of the way from a rule set to what the stream runs. */
 export const STREAM_MUTANTS: readonly Mutant[] = [
+  {
+    file: 'core/click/timestamp.ts',
+    from: 'if (offsetHour > 23 || offsetMinute > 59) return null;',
+    to: "if (offsetHour > 23 || offsetMinute > 59 || match[9] === '00') return null;",
+  },
   { file: COMPILE, from: 'if (fields.size === 1) {', to: 'if (fields.size >= 1) {' },
   {
     file: COMPILE,

@@ -6,6 +6,7 @@ import { FILTER_CASES } from './filter-cases.js';
 import { HOUR, TOPIC } from './log.js';
 import { LOOKUP_CASES } from './lookup-cases.js';
 import { NORMALISE_CASES } from './normalise-cases.js';
+import { TIME_CASES } from './time-cases.js';
 import { FIELD_CASES, VALUE_CASES } from './value-cases.js';
 
 const WHAT_IS_A_CLICK: readonly Case[] = [
@@ -281,6 +282,7 @@ export const CASES: readonly Case[] = [
   ...TIME,
   ...DUPLICATES,
   ...CUTS,
+  ...TIME_CASES,
   ...VALUE_CASES,
   ...FIELD_CASES,
   ...NORMALISE_CASES,
