@@ -3,8 +3,7 @@ import { TruecountError } from '../../core/errors.js';
 import { LEDGER_WORDS_MAX, ledgerWords } from '../../core/ledger-words.js';
 import { formatTime, parseHourRange } from '../../core/range.js';
 import { REPLAY_PARALLEL_MAX } from '../../core/replay.js';
-import { readError, type Reader } from '../../store/read/connection.js';
-import { loadRuleSets } from '../../store/rule-sets.js';
+import type { Reader } from '../../store/read/connection.js';
 import {
   REPLAY_STATES,
   type Replay,
@@ -12,6 +11,7 @@ import {
   type ReplaySummary,
 } from '../replay-control.js';
 import { FromSchema, TimeSchema, ToSchema } from '../schemas.js';
+import { findRuleSet } from './rules.js';
 
 /** Replays in one answer at most, and by default. */
 export const REPLAYS_MAX = 1_000;
@@ -27,8 +27,8 @@ export const ReplayBody = Type.Object(
     to: ToSchema,
     rules: Type.Optional(
       Type.String({
-        description: 'hash of a stored rule set; left out: each hour’s own',
-        pattern: '^[0-9a-f]{64}$',
+        description: 'number of a version, or hash of a stored rule set; left out: each hour’s own',
+        pattern: '^([1-9][0-9]{0,8}|[0-9a-f]{64})$',
       }),
     ),
     reason: Type.Optional(words('why, for the ledger', LEDGER_WORDS_MAX.reason)),
@@ -131,25 +131,17 @@ export async function startReplay(
     ...(reason === undefined ? {} : { reason: ledgerWords('reason', reason) }),
   };
   const temporal = configured(control);
-  if (rules !== undefined) await assertStored(reader, rules);
+  // What the replay would only find out after it has begun.
+  const hash = rules === undefined ? undefined : (await findRuleSet(reader, rules)).hash;
   const started = await temporal.start({
     from: formatTime(fromMs),
     to: formatTime(toMs),
     ...words,
-    ...(rules === undefined ? {} : { rules }),
+    ...(hash === undefined ? {} : { rules: hash }),
     ...(needsApproval === undefined ? {} : { needsApproval }),
     ...(parallel === undefined ? {} : { parallel }),
   });
   return summaryOf(started);
-}
-
-/** What the replay would only find out after it has begun. */
-async function assertStored(reader: Reader, ruleSet: string): Promise<void> {
-  try {
-    await loadRuleSets(reader, [ruleSet]);
-  } catch (error) {
-    throw readError(error);
-  }
 }
 
 /** Answers which replays there are. Throws as `startReplay`. */

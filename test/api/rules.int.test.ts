@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createApi } from '../../api/app.js';
 import { formatTime } from '../../core/range.js';
 import { hashRuleSet, ruleSetBody } from '../../core/rules/rule-set.js';
 import type { RuleSet } from '../../core/rules/rule-set.js';
 import { versionFor } from '../../core/rules/versions.js';
 import { HOUR_MS } from '../../core/time.js';
-import { get, openApi } from './support/open-api.js';
+import { MIGRATIONS, get, openApi } from './support/open-api.js';
+import { Recorder } from './support/recorder.js';
 import { emptyTables, seedLog } from './support/world.js';
 
 const FIRST_MS = Date.UTC(2026, 0, 1);
@@ -203,4 +205,21 @@ test.each([
     status,
     body: { code },
   });
+});
+
+test('a replay is started by the number of a version', async () => {
+  await load({
+    versions: [
+      { rules: 0, since: null },
+      { rules: 2, since: 1 },
+    ],
+    hours: [],
+  });
+  const replays = new Recorder();
+  const api = await createApi({ pool: open.database.pool, migrations: MIGRATIONS, replays });
+  const payload = { from: at(1), to: at(2), rules: '2' };
+  const answer = await api.inject({ method: 'POST', url: '/replays', payload });
+  expect(answer.statusCode).toBe(202);
+  expect(replays.started).toMatchObject([{ rules: HASHES[2] }]);
+  await api.close();
 });

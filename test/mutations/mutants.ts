@@ -23,6 +23,11 @@ export const STREAM_MUTANTS: readonly Mutant[] = [
     from: 'if (offsetHour > 23 || offsetMinute > 59) return null;',
     to: "if (offsetHour > 23 || offsetMinute > 59 || match[9] === '00') return null;",
   },
+  {
+    file: HELD,
+    from: 'Math.imul(1 + this.minutes[i]! + c * MINUTES_PER_HOUR, 0x9e3779b1)',
+    to: 'Math.imul(1 + this.minutes[i]! + c, 0x9e3779b1)',
+  },
   { file: COMPILE, from: 'if (fields.size === 1) {', to: 'if (fields.size >= 1) {' },
   {
     file: COMPILE,

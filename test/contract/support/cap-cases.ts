@@ -51,6 +51,14 @@ const GROUPS: readonly Case[] = [
     only: true,
   },
   {
+    name: 'so do several caps on one field, each with numbers of its own',
+    ruleSet: filters(capped(1), { reason: 'very_often', cap: { field: 'user_id', max: 2 } }),
+    log: [0, 1, 1, 2, 2, 2, 3].map((n) => by('u', minute(n))),
+    cells: { '|a|0': 1, '|a|1': 1, '|a|2': 1, '|a|3': 1 },
+    filteredBy: { often: { 1: 1, 2: 2 } },
+    only: true,
+  },
+  {
     name: 'the same minute of another hour is another minute',
     ruleSet: filters(capped(1)),
     log: [-1, 0, 1, 0, -24, 24].map((hours) => by('u', { timestamp: HOUR + hours * 60 * MINUTE })),
