@@ -25,6 +25,8 @@ export function endChildrenBySignal(): void {
   process.once('exit', () => {
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   });
+  // The package of PostgreSQL has a listener that ends with code 0, whatever `process.exitCode` is.
+  process.removeAllListeners('beforeExit');
   let isEnding = false;
   for (const [signal, code] of Object.entries(CODES)) {
     // The package of PostgreSQL has listeners that leave at once.

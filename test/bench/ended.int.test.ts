@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -45,3 +45,10 @@ it.each([
     }
   },
 );
+
+it('keeps the exit code of a run, whatever the packages in it do at the end', () => {
+  const run = packageFile('dist', 'bench', 'run.js');
+  const { status, stderr } = spawnSync(process.execPath, [run, 'none'], { encoding: 'utf8' });
+  expect(stderr).toContain('no benchmark none');
+  expect(status).toBe(2);
+});
