@@ -105,6 +105,8 @@ class GzContent implements Content {
   private chunks: AsyncIterator<Buffer, undefined> | undefined;
   private kept: Buffer = Buffer.alloc(0);
   private keptOffset = 0;
+  /** Where the file ended when its end was read. */
+  private sourceEnd: number | undefined;
   private stop = (): void => undefined;
 
   constructor(
@@ -115,6 +117,17 @@ class GzContent implements Content {
 
   /** @throws what zlib says of damaged bytes; RangeError for data that it would pass over. */
   async read(offset: number, length: number): Promise<Buffer> {
+    try {
+      return await this.readOn(offset, length);
+    } catch (error) {
+      // What was decompressed since the last read is gone: the next one begins anew.
+      this.stop();
+      this.chunks = undefined;
+      throw error;
+    }
+  }
+
+  private async readOn(offset: number, length: number): Promise<Buffer> {
     if (this.chunks === undefined || offset < this.keptOffset) this.rewind();
     const parts = [this.kept];
     let end = this.keptOffset + this.kept.length;
@@ -140,7 +153,7 @@ class GzContent implements Content {
     this.stop();
     const gunzip = createGunzip();
     // No stream of the handle: destroying one closes the handle.
-    const source = Readable.from(this.packed(0), { objectMode: false });
+    const source = Readable.from(this.whole(), { objectMode: false });
     // An error reaches whoever iterates over `gunzip`.
     pipeline(source, gunzip, () => undefined);
     this.stop = () => {
@@ -152,6 +165,7 @@ class GzContent implements Content {
     this.kept = Buffer.alloc(0);
     this.keptOffset = 0;
     this.ended = 'no';
+    this.sourceEnd = undefined;
   }
 
   private async next(): Promise<Buffer | undefined> {
@@ -170,17 +184,22 @@ class GzContent implements Content {
   }
 
   private async assertPaddingFrom(offset: number): Promise<void> {
-    for await (const chunk of this.packed(offset)) {
+    // What has been appended since is no padding, and is read when the file is opened again.
+    for await (const chunk of this.packed(offset, this.sourceEnd)) {
       if (!isPadding(chunk)) throw new RangeError(LOST_BEHIND_ZEROS);
     }
   }
 
-  /** The file as it is, from an offset on. */
-  private async *packed(offset: number): AsyncGenerator<Buffer> {
+  private async *whole(): AsyncGenerator<Buffer> {
+    this.sourceEnd = yield* this.packed(0);
+  }
+
+  /** The file from an offset on, to its end or a place before that; returns where that is. */
+  private async *packed(offset: number, to = Infinity): AsyncGenerator<Buffer, number> {
     for (let at = offset; ;) {
-      const buffer = Buffer.allocUnsafe(PACKED_CHUNK_BYTES);
+      const buffer = Buffer.allocUnsafe(Math.min(PACKED_CHUNK_BYTES, Math.max(0, to - at)));
       const { bytesRead } = await this.handle.read(buffer, 0, buffer.length, at);
-      if (bytesRead === 0) return;
+      if (bytesRead === 0) return at;
       yield buffer.subarray(0, bytesRead);
       at += bytesRead;
     }

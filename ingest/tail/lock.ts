@@ -63,8 +63,13 @@ export class StateLock {
    * @throws TruecountError `conflict` if another tail has the lock by now, or nobody.
    */
   async hold(): Promise<void> {
-    const text = readText(this.path);
-    if (text === undefined) throw gone(this.path);
+    let text: string;
+    try {
+      text = readFileSync(this.path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw gone(this.path);
+      throw error; // perhaps it can be read again
+    }
     if (text !== this.text) throw taken(this.path, readOwner(this.path));
     const now = new Date();
     await utimes(this.path, now, now);

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   existsSync,
   mkdtempSync,
   readFileSync,
@@ -7,6 +8,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -14,6 +16,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatByName } from '../../ingest/formats/format-by-name.js';
 import { openContent } from '../../ingest/tail/content.js';
+import type { Content } from '../../ingest/tail/content.js';
 import { START } from '../../ingest/tail/known-file.js';
 import { StateLock } from '../../ingest/tail/lock.js';
 import { ReasonKinds } from '../../ingest/tail/metrics.js';
@@ -219,6 +222,49 @@ describe('the content of a gz file', () => {
     for (const at of [500_000, 0, 1_999_000, 1_000, 1_999_999, 0]) {
       expect((await content.read(at, 1_000)).equals(bytes.subarray(at, at + 1_000))).toBe(true);
     }
+    await content.close();
+  });
+
+  /** Runs once, when a read has come to the end of the file: what it gives that read, or throws. */
+  const atEnd = async (path: string, event: () => void): Promise<Content> => {
+    const content = await openContent(path, true);
+    const { handle } = content as unknown as { handle: FileHandle };
+    const read = handle.read.bind(handle) as (...args: unknown[]) => Promise<{ bytesRead: number }>;
+    let isOver = false;
+    const once = async (...args: unknown[]): Promise<{ bytesRead: number }> => {
+      const result = await read(...args);
+      if (result.bytesRead > 0 || isOver) return result;
+      isOver = true;
+      event();
+      return result;
+    };
+    Object.assign(handle, { read: once });
+    return content;
+  };
+
+  it('ends where the file ended, though another member is appended at that moment', async () => {
+    const path = join(folder, 'a.gz');
+    writeFileSync(path, gzipSync('one\n'));
+    const content = await atEnd(path, () => {
+      appendFileSync(path, gzipSync('two\n'));
+    });
+    expect((await content.read(0, 100)).toString()).toBe('one\n');
+    expect(content.ended).toBe('whole');
+    await content.close();
+    const again = await openContent(path, true);
+    expect((await again.read(0, 100)).toString()).toBe('one\ntwo\n');
+    await again.close();
+  });
+
+  it('is read from its beginning after a read that failed', async () => {
+    const path = join(folder, 'a.gz');
+    writeFileSync(path, gzipSync('one\n'));
+    const content = await atEnd(path, () => {
+      throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', syscall: 'read' });
+    });
+    await expect(content.read(0, 100)).rejects.toMatchObject({ code: 'EIO' });
+    expect((await content.read(0, 100)).toString()).toBe('one\n');
+    expect(content.ended).toBe('whole');
     await content.close();
   });
 });

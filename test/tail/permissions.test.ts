@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { StateLock } from '../../ingest/tail/lock.js';
 import { asNobody, deny } from '../support/as-nobody.js';
 import { until } from '../support/until.js';
 import { harnesses, lines } from './support/harness.js';
@@ -96,6 +97,15 @@ describe('a first start that may not read the logs', () => {
       expect(JSON.parse(readFileSync(h.stateFile, 'utf8'))).toHaveProperty('awaited', []);
     },
   );
+});
+
+it('that takes the lock of the state away only for a while does not end the tail', async () => {
+  const h = begin();
+  const lock = StateLock.take(h.path('lock'), { startedOf: () => 'now' }, Date.now());
+  const permit = deny(h.path('lock'));
+  await expect(lock.hold()).rejects.toMatchObject({ code: 'EACCES' });
+  permit();
+  await lock.hold();
 });
 
 it('says of a file with unread lines that it may not be read any more, until it may', async () => {
