@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../runtime/config.js';
 import { end } from '../stream/contestants.js';
-import { growth, isFlat, MemoryWatch, tenths, tenthsRow } from '../support/memory.js';
+import { growth, MemoryWatch, tenthsRow } from '../support/memory.js';
 import { cpuSeconds, peakRssBytes } from '../support/proc.js';
 import { thousands, type Report } from '../support/report.js';
 import { World } from '../support/world.js';
@@ -189,11 +189,10 @@ function latencies(task: LoadTask, { result, outage }: Loaded): Report {
 }
 
 function memoryReport(samples: readonly number[], seconds: number): Report {
-  const flat = isFlat(tenths(samples));
   return {
     name: `collect: most resident MB of the collector while Kafka is away for ${String(seconds)} s`,
     rows: [{ 'by tenths': '', ...tenthsRow(samples) }],
-    notes: [`the last three tenths are ${flat ? 'no' : ''} more than 10 % above the first three`],
+    notes: [],
     failures: growth('the collector', samples),
     raw: samples,
   };

@@ -8,7 +8,7 @@ const BOM = /^\uFEFF/;
  */
 export function whereNotJson(line: string): number | undefined {
   const text = line.replace(BOM, '');
-  if (isJson(text)) return undefined;
+  if (faultOf(text) === undefined) return undefined;
   let [good, bad] = [0, text.length + 1];
   while (good + 1 < bad) {
     const middle = (good + bad) >> 1;
@@ -16,10 +16,6 @@ export function whereNotJson(line: string): number | undefined {
     else bad = middle;
   }
   return Array.from(text.slice(0, good)).length + 1;
-}
-
-function isJson(text: string): boolean {
-  return faultOf(text) === undefined;
 }
 
 /** Whether the text is JSON, or only its end is missing. */

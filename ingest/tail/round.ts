@@ -137,8 +137,9 @@ async function readPortion(
   const isRest = (last || portion?.isStopped === true) && (portion?.next.offset ?? end) < end;
   if (chunk.atEnd && !isRest) {
     followed.exhausted = { size, mtimeMs, closed };
-    if (closed && content.ended === 'cut_short')
+    if (closed && content.ended === 'cut_short') {
       files.troubles.say(file.path, 'ends within a gz member');
+    }
     if (file.gz) await closeContent(followed);
   }
   const isDone = isWhole && (portion?.next.offset ?? known.offset) === end;
